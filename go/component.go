@@ -53,7 +53,16 @@ type Component struct {
 	problem string
 	report  *v1.LockstepReport
 	cause   cause
+	tracing tracing
 	last    last
+	export  func(Span)
+	status  *v1.ComponentStatus
+
+	// Of the service: whether an operator has paused the component, and its numbers.
+	paused, inReplay bool
+	held, failures   int
+	lastError        string
+	spent            time.Duration
 }
 
 type handler struct {
@@ -219,11 +228,19 @@ func (c *Component) add(pattern string, handle func(context.Context, *nats.Msg) 
 func (c *Component) begin(message *nats.Msg, event proto.Message) bool {
 	if err := unmarshalAs(message.Header.Values("Content-Type"), message.Data, event); err != nil {
 		log.Printf("passed over what cannot be read on %s: %v", message.Subject, err)
+		c.mutex.Lock()
+		defer c.mutex.Unlock()
+		c.failures++
+		c.lastError = err.Error()
 		return false
 	}
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
+	isNew := c.cause.message != message
 	c.cause.set(event, message)
+	if isNew {
+		c.tracing.receive(message, event, c.cause.id, c.export != nil)
+	}
 	c.last.set(event)
 	return true
 }
@@ -244,8 +261,13 @@ func (c *Component) Publish(event proto.Message) error {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	c.cause.complete(c.settings.Component, event)
-	if err := c.send(subject, event, textOf(event, "id"), c.settings.ContentType); err != nil {
+	id := textOf(event, "id")
+	context := c.tracing.contextOf(event, id)
+	if err := c.sendTraced(subject, event, id, c.settings.ContentType, context); err != nil {
 		return err
+	}
+	if context != nil && c.export != nil {
+		c.tracing.sent = append(c.tracing.sent, sentEvent{event, subject, id, *context, time.Now()})
 	}
 	c.countSent(kindOf(subject))
 	if c.role == Ingestor {
@@ -260,6 +282,12 @@ func (c *Component) PublishTo(subject string, message proto.Message) error {
 }
 
 func (c *Component) send(subject string, event proto.Message, id, contentType string) error {
+	return c.sendTraced(subject, event, id, contentType, nil)
+}
+
+func (c *Component) sendTraced(
+	subject string, event proto.Message, id, contentType string, context *traceContext,
+) error {
 	payload, err := marshalAs(contentType, event)
 	if err != nil {
 		return fmt.Errorf("cannot write %v: %w", event, err)
@@ -271,6 +299,9 @@ func (c *Component) send(subject string, event proto.Message, id, contentType st
 	}
 	message.Header.Set("Ingenium-Source", c.settings.Component)
 	message.Header.Set("Content-Type", contentType)
+	if context != nil {
+		message.Header.Set(traceparent, context.header())
+	}
 	if err := c.nc.PublishMsg(message); err != nil {
 		return fmt.Errorf("cannot send to %s: %w", subject, err)
 	}

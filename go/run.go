@@ -7,6 +7,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	v1 "github.com/markwinter/ingenium/go/gen/ingenium/v1"
 	"github.com/nats-io/nats.go"
@@ -55,7 +56,13 @@ func (c *Component) Run(ctx context.Context) error {
 	if err := c.sendReport(""); err != nil { // ready
 		return err
 	}
-	stopStatus, err := c.startStatus()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	service, err := c.startService(stop)
+	if err != nil {
+		return c.end(err)
+	}
+	stopStatus, err := c.startStatus(service.id())
 	if err != nil {
 		return c.end(err)
 	}
@@ -63,21 +70,48 @@ func (c *Component) Run(ctx context.Context) error {
 	if err == nil && ctx.Err() != nil {
 		err = c.drain(ctx, subscriptions, grants)
 	}
+	service.end()
 	stopStatus()
 	return c.end(err)
 }
 
 func (c *Component) loop(ctx context.Context, grants string) error {
+	skipped := 0
+	var held []*nats.Msg
 	for {
 		select {
 		case <-ctx.Done():
+			if len(held)+skipped > 0 {
+				log.Printf("was paused: %d events are not handled", len(held)+skipped)
+			}
 			return nil
 		case <-c.woken:
 		case message := <-c.arrived:
+			if c.isPaused() && message.Subject != c.settings.onServer(grants) {
+				// What is not market data must not be lost.
+				if kindOf(c.settings.fromServer(message.Subject)) == dataKind {
+					skipped++
+				} else {
+					held = append(held, message)
+				}
+				break
+			}
+			held = append(held, message)
+		}
+		for len(held) > 0 && !c.isPaused() {
+			message := held[0]
+			held = held[1:]
 			if end, err := c.take(ctx, message, grants); end || err != nil {
 				return err
 			}
 		}
+		if skipped > 0 && !c.isPaused() {
+			log.Printf("was paused: %d bars have passed", skipped)
+			skipped = 0
+		}
+		c.mutex.Lock()
+		c.held = len(held)
+		c.mutex.Unlock()
 		if c.member.granted != nil && len(c.arrived) == 0 {
 			if err := c.sendReport(""); err != nil {
 				return err
@@ -92,6 +126,9 @@ func (c *Component) take(ctx context.Context, message *nats.Msg, grants string) 
 	if message.Subject != grants {
 		return false, c.member.take(ctx, message)
 	}
+	c.mutex.Lock()
+	c.inReplay = true
+	c.mutex.Unlock()
 	grant := &v1.LockstepGrant{}
 	if err := Unmarshal(message.Data, grant); err != nil {
 		log.Printf("passed over a grant that cannot be read: %v", err)
@@ -102,6 +139,12 @@ func (c *Component) take(ctx context.Context, message *nats.Msg, grants string) 
 
 // dispatch lets the handlers of a message's subject handle it.
 func (c *Component) dispatch(ctx context.Context, message *nats.Msg) error {
+	began := time.Now()
+	defer func() {
+		c.mutex.Lock()
+		defer c.mutex.Unlock()
+		c.spent += time.Since(began)
+	}()
 	for _, each := range c.exact[message.Subject] {
 		if err := each.handle(ctx, message); err != nil {
 			return c.failed(message, err)
@@ -135,7 +178,11 @@ func (c *Component) drain(ctx context.Context, subscriptions []*nats.Subscriptio
 		return fmt.Errorf("cannot reach the server: %w", err)
 	}
 	for len(c.arrived) > 0 {
-		if end, err := c.take(ctx, <-c.arrived, grants); end || err != nil {
+		message := <-c.arrived
+		if c.isPaused() {
+			continue
+		}
+		if end, err := c.take(ctx, message, grants); end || err != nil {
 			return err
 		}
 	}

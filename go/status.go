@@ -16,23 +16,26 @@ const Version = "0.1.0"
 
 const statusInterval = 5 * time.Second
 
-// startStatus says every few seconds, and to whoever asks, how the component is. It returns what
-// ends that.
-func (c *Component) startStatus() (func(), error) {
+// startStatus says every few seconds, and to whoever asks, how the component is, under a life that
+// tells this start from all others. It returns what ends that.
+func (c *Component) startStatus(life string) (func(), error) {
 	status := &v1.ComponentStatus{
 		App:             c.settings.App,
 		Component:       c.Name(),
 		Role:            c.role,
 		Language:        "go",
 		Version:         Version,
-		Life:            randomID("life"),
+		Life:            life,
 		Process:         uint32(os.Getpid()),
 		StartTime:       timestamppb.Now(),
 		IntervalSeconds: uint32(statusInterval.Seconds()),
 	}
 	status.Host, _ = os.Hostname()
+	c.mutex.Lock()
+	c.status = status
+	c.mutex.Unlock()
 	say := func(state string) {
-		if err := c.sendStatus(status, state); err != nil {
+		if err := c.sendStatus(state); err != nil {
 			log.Print(err)
 		}
 	}
@@ -71,12 +74,22 @@ func (c *Component) startStatus() (func(), error) {
 	}, nil
 }
 
-func (c *Component) sendStatus(base *v1.ComponentStatus, state string) error {
-	status := proto.CloneOf(base)
+func (c *Component) sendStatus(state string) error {
+	// It is JSON in any case.
+	return c.send("_ingenium."+c.settings.App+".status."+c.Name(), c.statusNow(state), "", contentJSON)
+}
+
+// statusNow is the status of the component as it is now.
+func (c *Component) statusNow(state string) *v1.ComponentStatus {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	status := &v1.ComponentStatus{}
+	if c.status != nil {
+		status = proto.CloneOf(c.status)
+	}
 	status.State = state
 	status.Timestamp = timestamppb.Now()
-	status.Waiting = uint32(len(c.arrived))
-	c.mutex.Lock()
+	status.Waiting = uint32(len(c.arrived) + c.held)
 	report, last := c.report, c.last
 	status.Handled = report.DataHandled + report.SignalsHandled + report.OrdersHandled + report.ExecutionsHandled
 	status.Sent = report.DataSent + report.SignalsSent + report.OrdersSent + report.ExecutionsSent
@@ -89,10 +102,10 @@ func (c *Component) sendStatus(base *v1.ComponentStatus, state string) error {
 	}
 	if c.problem != "" {
 		status.Problem = proto.String(c.problem)
+	} else if c.paused {
+		status.Problem = proto.String("paused by an operator")
 	}
-	c.mutex.Unlock()
-	// It is JSON in any case.
-	return c.send("_ingenium."+c.settings.App+".status."+c.Name(), status, "", contentJSON)
+	return status
 }
 
 // last is the event that was handled last; of an ingestor: that was sent last.

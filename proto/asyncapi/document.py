@@ -128,11 +128,17 @@ _HEADERS: dict[str, Any] = {
             "pattern": "^dead_",
         },
         "traceparent": {
-            "description": "Trace context as W3C has it; sent by an app with traces.",
+            "description": (
+                "Trace context as W3C has it: the trace, and the span of sending this event. Sent "
+                "by a component that traces, or that handled an event with it."
+            ),
             "type": "string",
         },
         "tracestate": {
-            "description": "As W3C has it. Ingenium neither sends nor reads it.",
+            "description": (
+                "Trace context as W3C has it. Ingenium neither sends nor reads it, and passes "
+                "over it."
+            ),
             "type": "string",
         },
         "Content-Type": {

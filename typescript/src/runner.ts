@@ -182,6 +182,7 @@ export class Runner {
     } finally {
       // Readable or not, and for what failed the report says why.
       component.cause.end();
+      component.traces.end();
       count(component.report, kind, "Handled");
     }
   }

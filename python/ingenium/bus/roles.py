@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-__all__ = ["COMPONENT_ROLES", "OPERATOR", "READER", "ROLES", "inbox_of", "login_of", "owner_of"]
+__all__ = [
+    "COMPONENT_ROLES",
+    "OPERATOR",
+    "READER",
+    "RECORDER",
+    "ROLES",
+    "inbox_of",
+    "login_of",
+    "owner_of",
+]
 
 OPERATOR = "operator"
 """Role of operators and of the program that starts an app."""
 READER = "reader"
 """Role of read-only observers."""
+RECORDER = "recorder"
+"""Name of the recorder, which is a reader, as a service."""
 COMPONENT_ROLES = ("ingestor", "strategy", "portfolio", "executor")
 """Roles of components."""
 ROLES = (*COMPONENT_ROLES, OPERATOR, READER)

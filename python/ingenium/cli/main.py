@@ -17,6 +17,7 @@ from ingenium._version import __version__
 from ingenium.cli.accounts import accounts
 from ingenium.cli.backtest import backtest
 from ingenium.cli.backtest_output import print_error
+from ingenium.cli.components import COMMANDS, components
 from ingenium.cli.deadletters import deadletters
 from ingenium.cli.doctor import doctor
 from ingenium.cli.export import export
@@ -32,6 +33,8 @@ from ingenium.cli.stop import INTERRUPTED
 from ingenium.cli.sweep import sweep
 from ingenium.cli.switching import halt, reduce, resume
 from ingenium.cli.tap import tap
+from ingenium.cli.top import top
+from ingenium.cli.trace import trace
 from ingenium.cli.verify import verify
 from ingenium.cli.worker import worker
 from ingenium.errors import ConfigError, IngeniumError, MissingDependencyError, SubjectError
@@ -62,6 +65,8 @@ for command in (
     reduce,
     resume,
     status,
+    components,
+    top,
     deadletters,
     doctor,
     verify,
@@ -71,6 +76,7 @@ for command in (
     pnl,
     order,
     events,
+    trace,
     runs,
     export,
     replay,
@@ -78,6 +84,17 @@ for command in (
 ):
     text = help_of(command)
     application.command(help=text, short_help=text.partition("\n")[0])(command)
+
+to_component = typer.Typer(
+    name="component",
+    help="Pause, resume or stop one component, or set the level of its log.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+for name, one in COMMANDS.items():
+    text = help_of(one)
+    to_component.command(name, help=text, short_help=text.partition("\n")[0])(one)
+application.add_typer(to_component)
 
 
 def _print_version(wanted: bool) -> None:

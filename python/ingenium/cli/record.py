@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from ingenium.cli.backtest_output import make_console
+from ingenium.cli.log_options import LogFormatOption, LogLevelOption, start_logs
 from ingenium.cli.targets import ServerOption, app_name, settings_with
 from ingenium.config import Settings
 from ingenium.errors import ConfigError
@@ -70,6 +70,8 @@ def record(
         bool,
         typer.Option("--prune", help="Delete what --keep does not keep, and stop."),
     ] = False,
+    log_format: LogFormatOption = None,
+    log_level: LogLevelOption = None,
 ) -> None:
     """Record every event of an app in a database, until Ctrl+C.
 
@@ -89,7 +91,7 @@ def record(
     policy = _policy(keep, archive, is_used=not (rebuild or migrate), is_needed=prune)
     place = find_app(settings_with(server), app_name(app))
     url = database or default_url(place.settings, place.app)
-    console = make_console(stderr=True)
+    console, _ = start_logs(log_format, log_level, "recorder")
     if migrate:
         _migrate(url, console)
         return

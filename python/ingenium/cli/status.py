@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json as jsonlib
 import sys
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +12,7 @@ from rich.console import Console
 
 from ingenium.cli.backtest_output import make_console, printable
 from ingenium.cli.money import print_money
+from ingenium.cli.repeated_view import repeat
 from ingenium.cli.targets import AppName, JsonFlag, ServerOption, app_and_roster, settings_with
 from ingenium.clock import format_time
 
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["status"]
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
-
-
-_Looker = Callable[[], Awaitable[list["AppStatus"]]]
 
 
 def status(
@@ -64,36 +61,17 @@ def status(
         )
 
     if watch:
-        found = asyncio.run(_watch(observe, every, as_json=json))
+        console = make_console()
+
+        def show(found: list[AppStatus]) -> None:
+            _show(console, found, as_json=json)
+
+        found = asyncio.run(repeat(observe, show, every, console, clears=not json))
     else:
         found = asyncio.run(observe())
         _show(make_console(), found, as_json=json)
     if not all(each.is_well for each in found):
         raise typer.Exit(3 if all(each.runs is False for each in found) else 1)
-
-
-async def _watch(observe: _Looker, every: float, *, as_json: bool) -> list[AppStatus]:
-    """Show the state of apps until interrupted, and return the last state."""
-    from ingenium.deploy.local.signals import stop_signals
-
-    console = make_console()
-    found: list[AppStatus] = []
-    with stop_signals() as stop:
-        while not stop.asked:
-            looking = asyncio.ensure_future(observe())
-            asked = asyncio.ensure_future(stop.wait())
-            await asyncio.wait([looking, asked], return_when=asyncio.FIRST_COMPLETED)
-            if not looking.done():
-                looking.cancel()
-                await asyncio.gather(looking, return_exceptions=True)
-                break
-            found = looking.result()
-            if not as_json and console.is_terminal:
-                console.clear()
-            _show(console, found, as_json=as_json)
-            await asyncio.wait([asked], timeout=every)
-            asked.cancel()
-    return found
 
 
 def _show(console: Console, found: list[AppStatus], *, as_json: bool) -> None:

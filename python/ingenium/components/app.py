@@ -49,6 +49,7 @@ class App:
         prefix: Prefix of all subjects of the app on the server, so that several apps on one
             server do not work each other's orders: ``"paper"`` makes ``ingenium.strategy.signal``
             ``paper.ingenium.strategy.signal`` there. None when left out.
+        version: Version of the app, shown with its components; empty if not stated.
         middleware: Called around each handler of the app's components, in backtests and on a bus;
             see `Middleware`. None when left out.
         on_end: The action when `Ingestor.ingest` has ended, on live data. ``"restart"``: it is
@@ -72,6 +73,7 @@ class App:
         middleware: Sequence[Middleware] = (),
         name: str = "app",
         prefix: str = "",
+        version: str = "",
         on_end: OnEnd = "restart",
     ) -> None:
         if _NAME.fullmatch(name) is None:
@@ -80,6 +82,9 @@ class App:
             )
         self.name = name
         self.prefix = SubjectSpace(prefix).prefix
+        self.version = version
+        self.source_file = ""
+        """File that defines it, where it was loaded from one."""
         self.ingestors = _all_of("ingestor", "ingestors", ingestors)
         self.strategies = _all_of("strategy", "strategies", strategies)
         self.portfolio = _one_of("portfolio", portfolio)

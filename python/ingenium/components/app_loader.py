@@ -55,6 +55,7 @@ def load_app(target: str) -> App:
             f"{target} is of type {type(found).__name__}: name an ingenium.App, or a function that "
             "returns one"
         )
+    found.source_file = place if place.endswith(".py") else sys.modules[place].__file__ or ""
     return found
 
 

@@ -7,15 +7,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from ingenium.bus.roles import READER, inbox_of
-from ingenium.subjects.server_names import direct_get_subject
+from ingenium.subjects.server_names import (
+    ANSWERS_ACROSS_ACCOUNTS,
+    direct_get_subject,
+    service_subject,
+)
 
-__all__ = ["WHO_AM_I", "Subjects", "permissions"]
+__all__ = ["WHO_AM_I", "Subjects", "permissions", "service_subjects"]
 
 WHO_AM_I = "$SYS.REQ.USER.INFO"
 """Subject of the request for one's own user and account."""
 
 _INFO = "$JS.API.INFO"
 _STREAM_CALLS = ("$JS.API.>", "$JS.ACK.>", "$JS.FC.>", "$KV.>")
+# An operator's requests are in the account of portfolio and executor, whatever client sends them.
+_ANSWERS = "_INBOX.>"
 _DESTRUCTIVE = ("UPDATE", "DELETE", "PURGE", "RESTORE", "MSG.DELETE")
 
 
@@ -61,12 +67,12 @@ def permissions(
         component: Component of the user; empty for the user of a role.
         named: Subjects that only this user may publish on: dead letters, reports and status in
             its own name.
-        asks: Subjects of status requests.
+        asks: Subjects of requests to the user: for its status, as a service, and commands.
         subjects: Subjects of the app.
         inboxes: Prefixes of the reply subjects of all users.
     """
     data = subjects.data
-    common = [*named, WHO_AM_I]
+    common = [*named, WHO_AM_I, ANSWERS_ACROSS_ACCOUNTS]
     refused = [
         f"$JS.API.STREAM.{call}.{stream}"
         for stream in (subjects.money_stream, subjects.data_stream)
@@ -80,14 +86,16 @@ def permissions(
         calls = _reading(subjects.data_stream, subjects.money_stream)
         publish, subscribe = [subjects.signal, *calls, *common], [*data, *asks]
     elif role == "portfolio":
-        publish = [subjects.portfolio, subjects.denial, subjects.control, *_STREAM_CALLS, *common]
+        publish = [subjects.portfolio, subjects.denial, subjects.control, *_STREAM_CALLS]
+        publish += [*common, _ANSWERS]
         subscribe = [*data, subjects.signal, subjects.execution, subjects.control, *asks]
     elif role == "executor":
-        publish = [subjects.execution, subjects.control, *_STREAM_CALLS, *common]
+        publish = [subjects.execution, subjects.control, *_STREAM_CALLS, *common, _ANSWERS]
         subscribe = [*data, subjects.portfolio, subjects.control, *asks]
     elif role == READER:
         reads = map(direct_get_subject, (subjects.money_stream, subjects.data_stream))
-        publish, subscribe = [_INFO, WHO_AM_I, *reads], [*subjects.shown]
+        publish = [_INFO, WHO_AM_I, *reads, ANSWERS_ACROSS_ACCOUNTS]
+        subscribe = [*subjects.shown, *asks]
     else:
         publish, subscribe = [">"], [">"]
     return {
@@ -98,6 +106,16 @@ def permissions(
             "deny": [f"{inbox}.>" for inbox in inboxes if inbox != inbox_of(role, component)],
         },
     }
+
+
+def service_subjects(names: Sequence[str]) -> list[str]:
+    """Return what components subscribe to as NATS micro services.
+
+    Args:
+        names: Names of the components.
+    """
+    own = [service_subject("*", name, each) for name in names for each in ("", "*")]
+    return [service_subject("*"), *own]
 
 
 def _reading(stream: str, other: str) -> list[str]:

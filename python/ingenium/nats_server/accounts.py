@@ -12,6 +12,9 @@ must not reach orders are therefore in other accounts, and only exported subject
   by sequence, through a service that ``MONEY`` exports: the server sends the answers into ``READ``
   alone, whatever subject the request names for them.
 
+Each component is a NATS micro service. The accounts of the others export requests to services, and
+the commands to their components, to ``MONEY`` alone: an operator sees and commands all of them.
+
 Each role has a user, and each component has its own user, which may send reports, dead letters and
 its status in its own name only, and receives no replies to others. Permissions within an account
 are a second layer, against mistakes.
@@ -24,14 +27,22 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ingenium.bus.roles import COMPONENT_ROLES, OPERATOR, READER, ROLES, inbox_of, login_of
+from ingenium.bus.roles import (
+    COMPONENT_ROLES,
+    OPERATOR,
+    READER,
+    RECORDER,
+    ROLES,
+    inbox_of,
+    login_of,
+)
 from ingenium.errors import ConfigError
 from ingenium.nats_server.account_limits import DATA as _DATA
 from ingenium.nats_server.account_limits import MONEY as _MONEY
 from ingenium.nats_server.account_limits import READ as _READ
 from ingenium.nats_server.account_limits import STRAT as _STRAT
 from ingenium.nats_server.account_limits import limits_of
-from ingenium.nats_server.account_rights import Subjects, permissions
+from ingenium.nats_server.account_rights import Subjects, permissions, service_subjects
 from ingenium.subjects.grammar import check_pattern
 from ingenium.subjects.names import (
     ALL_EVENTS,
@@ -44,6 +55,7 @@ from ingenium.subjects.names import (
     ROOTS,
     SIGNAL,
     ask_subject,
+    command_subject,
     dead_letter_subject,
     observed_subject,
     own_report_subject,
@@ -52,6 +64,7 @@ from ingenium.subjects.names import (
     status_subject,
 )
 from ingenium.subjects.server_names import (
+    ALL_SERVICES,
     DATA_STREAM_NAME,
     MONEY_STREAM_NAME,
     direct_get_subject,
@@ -201,6 +214,7 @@ class Accounts:
                 "exports": [
                     *(self._export("stream", subject, _STRAT, _MONEY, _READ) for subject in data),
                     *(self._export("stream", subject, _READ) for subject in own[_DATA]),
+                    *self._service_exports("ingestor"),
                 ],
                 "imports": [
                     *(self._import("service", _MONEY, subject) for subject in own[_DATA]),
@@ -212,7 +226,8 @@ class Accounts:
             return {
                 # For readers: an account does not export as a stream what it imported as a service.
                 "exports": [
-                    self._export("stream", subject, _READ) for subject in (signal, *own[_STRAT])
+                    *(self._export("stream", subject, _READ) for subject in (signal, *own[_STRAT])),
+                    *self._service_exports("strategy"),
                 ],
                 "imports": [
                     *all_data,
@@ -236,7 +251,7 @@ class Accounts:
         )
         if name == _MONEY:
             return {
-                "imports": all_data,
+                "imports": [*all_data, *self._service_imports()],
                 "exports": [
                     self._export("service", signal, _STRAT),
                     *(
@@ -254,14 +269,39 @@ class Accounts:
                 ],
             }
         return {
+            "exports": self._service_exports(READER),
             "imports": [
                 *all_data,
                 *(self._import("service", _MONEY, subject) for subject in self._direct_gets()),
                 *(self._import("stream", _MONEY, subject) for subject in shown),
                 *(self._import("stream", _STRAT, subject) for subject in (signal, *own[_STRAT])),
                 *(self._import("stream", _DATA, subject) for subject in own[_DATA]),
-            ]
+            ],
         }
+
+    def _service_exports(self, role: str) -> list[dict[str, Any]]:
+        """Return what lets an operator see the components of a role, and command them."""
+        return [
+            # Each component answers, so one request has many answers.
+            self._export("service", ALL_SERVICES, _MONEY) | {"response_type": "stream"},
+            *(self._export("service", subject, _MONEY) for subject in self._commands(role)),
+        ]
+
+    def _service_imports(self) -> list[dict[str, Any]]:
+        """Return the other halves of `_service_exports` in the operator's account."""
+        return [
+            self._import("service", account, subject)
+            for account, role in (*_OUTER.items(), (_READ, READER))
+            for subject in (ALL_SERVICES, *self._commands(role))
+        ]
+
+    def _commands(self, role: str, component: str = "") -> list[str]:
+        """Return the subjects on which components of a role take commands."""
+        names = [component] if component else self._service_names(role)
+        return self._on_server(*(command_subject(self.app, name) for name in names))
+
+    def _service_names(self, role: str) -> Sequence[str]:
+        return (RECORDER,) if role == READER else self.components.get(role, ())
 
     def _direct_gets(self) -> list[str]:
         """Return where messages of the streams are asked for by sequence."""
@@ -285,6 +325,8 @@ class Accounts:
             *self._statuses(role, component),
         ]
         asks = self._on_server(ask_subject(self.app), ask_subject(self.app, component or "*"))
+        services = [component] if component else self._service_names(role)
+        asks += [*service_subjects(services), *self._commands(role, component)]
         inboxes = [inbox_of(*who) for who in self.logins.values()]
         return permissions(role, component, named, asks, self._subjects(), inboxes)
 

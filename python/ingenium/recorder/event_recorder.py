@@ -26,6 +26,7 @@ from ingenium.recorder.retention import RetentionPolicy, delete_old
 from ingenium.recorder.trading_rows import TradingRows
 from ingenium.recorder.typed_rows import TypedRows
 from ingenium.recorder.writer import BatchWriter
+from ingenium.runtime.pause import Pause
 from ingenium.subjects.names import ALL_EVENTS
 from ingenium.telemetry.metrics import ProcessMetrics
 
@@ -71,6 +72,10 @@ class Recorder:
             arrive, at most once.
         policy: What to keep of the recording; everything when left out.
         metrics: Receives the numbers of events and gaps, and the lag.
+
+    Attributes:
+        counts: Counters since its start.
+        pause: Pause of the recorder, by an operator: the streams keep what it has to record.
     """
 
     def __init__(
@@ -87,6 +92,7 @@ class Recorder:
         self._own_subjects = own_subjects
         self._metrics = metrics or ProcessMetrics()
         self.counts = RecorderCounts()
+        self.pause = Pause(self._ring)
         self._bus = bus
         self._database = database
         self._scope = scope
@@ -199,6 +205,9 @@ class Recorder:
         try:
             while True:
                 bell.clear()
+                if self.pause.is_on and not stop.is_set():
+                    await _first_of(bell, stop)
+                    continue
                 kept, gaps = feed.take(_BATCH), feed.take_gaps()
                 if gaps:
                     self.counts.gaps += len(gaps)
@@ -237,6 +246,9 @@ class Recorder:
         try:
             while True:
                 bell.clear()
+                if self.pause.is_on and not stop.is_set():
+                    await _first_of(bell, stop)
+                    continue
                 try:
                     if not is_checked:
                         if writing is not None:

@@ -16,6 +16,7 @@ from ingenium.errors import ConfigError
 from ingenium.nats_server import running_servers
 from ingenium.recorder.database import Database
 from ingenium.recorder.event_recorder import Recorder, RecorderCounts
+from ingenium.recorder.recorder_service import listed_recorder
 from ingenium.recorder.retention import RetentionPolicy
 from ingenium.recorder.runs import LIVE, begin_run, end_run
 from ingenium.telemetry.metrics import ProcessMetrics
@@ -74,7 +75,8 @@ async def record_app(
     try:
         recorder = Recorder(bus, database, app, on_notice, settings.data_subjects, policy, metrics)
         on_ready(f"recording {app} on {bus.url} into {database.text}")
-        await recorder.run(stop, once=once)
+        async with listed_recorder(bus, app, recorder, stop):
+            await recorder.run(stop, once=once)
         return recorder.counts
     finally:
         await bus.close()

@@ -1,4 +1,4 @@
-"""Traces an app and counts what it does, for the time of a run, if the environment asks for it."""
+"""Traces, metrics and logs of an app, for the time of a run, if the environment asks for them."""
 
 from __future__ import annotations
 
@@ -8,18 +8,21 @@ from threading import Thread
 
 from ingenium.components.app import App
 from ingenium.components.middleware import Middleware
+from ingenium.runtime.log_middleware import LogMiddleware
 from ingenium.runtime.metrics_middleware import MetricsMiddleware
 from ingenium.runtime.trace_middleware import TraceMiddleware
 from ingenium.telemetry.metrics import ProcessMetrics
-from ingenium.telemetry.open_export import open_export, open_metrics
+from ingenium.telemetry.open_export import open_export, open_logs, open_metrics
 from ingenium.telemetry.prometheus import open_endpoint
 
 __all__ = ["exported", "metrics_of", "observed"]
 
 
 @contextmanager
-def observed(app: App, environment: Mapping[str, str]) -> Iterator[None]:
-    """Trace an app while it runs, and export its metrics, if ``OTEL_*`` variables ask for it.
+def observed(
+    app: App, environment: Mapping[str, str], *, with_log_context: bool = False
+) -> Iterator[None]:
+    """Export traces, metrics and logs of an app while it runs, if ``OTEL_*`` variables ask for it.
 
     Leaving it exports what is left, for at most two seconds. To be entered before the runners of
     the app are made, and outside of an event loop.
@@ -27,6 +30,7 @@ def observed(app: App, environment: Mapping[str, str]) -> Iterator[None]:
     Args:
         app: The app; the middleware of telemetry is put before its own.
         environment: Variables of the process.
+        with_log_context: Whether log records need component and trace, as written ones do.
 
     Raises:
         ConfigError: The OpenTelemetry SDK is missing, or a setting is invalid.
@@ -40,6 +44,10 @@ def observed(app: App, environment: Mapping[str, str]) -> Iterator[None]:
             added.append(TraceMiddleware(spans))
         if (metrics := _open_metrics(app.name, environment, closing)) is not None:
             added.append(MetricsMiddleware(metrics))
+        if (logs := open_logs(environment, app.name)) is not None:
+            closing.append(logs.close)
+        if logs is not None or with_log_context:
+            added.append(LogMiddleware())
         app.middleware = (*added, *before)
         try:
             yield

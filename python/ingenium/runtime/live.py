@@ -18,11 +18,12 @@ from ingenium.components.ingestor import Ingestor
 from ingenium.components.ingestor_feed import LiveFeed, OnEnd
 from ingenium.components.middleware import Middleware, RunnerKind
 from ingenium.errors import BusAwayError, ComponentError, DecodeError, FeedError
-from ingenium.events import Event, OrderEvent, ReplaceEvent
+from ingenium.events import DataEvent, Event, OrderEvent, ReplaceEvent
 from ingenium.runtime.dispatch import Dispatcher, handled_types
 from ingenium.runtime.handler_limit import BLOCKED_LIMIT, HandlerLimit
 from ingenium.runtime.incidents import incident_of, report_alarms
 from ingenium.runtime.loop_watchdog import timed
+from ingenium.runtime.pause import Pause
 from ingenium.runtime.progress import Observation, Progress
 from ingenium.runtime.subscriptions import note_arrival, subscriptions_of, wants
 from ingenium.runtime.warm_up import WarmUp
@@ -50,6 +51,7 @@ class LiveRunner:
 
     Attributes:
         progress: Events handled and sent so far.
+        pause: Pause of the component, by an operator. Other events than market data wait in memory.
     """
 
     def __init__(
@@ -64,6 +66,8 @@ class LiveRunner:
         middleware: Sequence[Middleware] = (),
     ) -> None:
         self.progress = Progress()
+        self.pause = Pause(self._tell_skipped)
+        self._skipped = 0
         self._limit = limit
         self._warm_up = warm_up
         self.component = component
@@ -142,9 +146,11 @@ class LiveRunner:
 
     async def stop(self) -> None:
         """Handle the events that have arrived, stop the component, and publish its last events."""
+        self.pause.stop()
         subscriptions, self._subscriptions = self._subscriptions, []
         for subscription in subscriptions:
             await subscription.stop()
+        self._tell_skipped()
         await self._publish(await self._dispatcher.stop(self._clock.now()))
 
     def lag(self) -> float | None:
@@ -166,13 +172,22 @@ class LiveRunner:
     def _receiver(self, event_type: type[Event] | None) -> MessageHandler:
         async def receive(message: Message) -> None:
             kind = event_type or event_type_of(message.subject)
-            if kind in self._handled:
-                self._waiting += 1
-                try:
+            if kind not in self._handled:
+                return
+            if self.pause.is_on and kind is DataEvent:
+                self._skipped += 1
+                return
+            self._waiting += 1
+            try:
+                while not self.pause.is_on or await self.pause.wait():
                     async with self._one_at_a_time:
-                        await self._receive(kind, message)
-                finally:
-                    self._waiting -= 1
+                        # A pause may have begun while this waited.
+                        if not self.pause.is_on:
+                            await self._receive(kind, message)
+                            return
+                self._skipped += 1
+            finally:
+                self._waiting -= 1
 
         return receive
 
@@ -201,6 +216,7 @@ class LiveRunner:
             if self._dispatcher.unbooked is not None:
                 raise self._dispatcher.unbooked
         except (DecodeError, ComponentError) as error:
+            self.progress.fail(event_type, error)
             self._bus.report(incident_of(error, message.subject))
             add_headers = self._dispatcher.add_headers
             await dead_letter(
@@ -208,6 +224,9 @@ class LiveRunner:
             )
 
     async def _publish(self, events: Sequence[Event], handled: Event | None = None) -> None:
+        if self.pause.is_on and self._feed is not None:
+            self._skipped += len(events)
+            return
         if not events:
             return
         cause = cause_header(handled)
@@ -227,6 +246,12 @@ class LiveRunner:
                 self.progress.sent += 1
             else:
                 self.progress.ingest(event, self._clock.now())
+
+    def _tell_skipped(self) -> None:
+        count, self._skipped = self._skipped, 0
+        if count:
+            text = f"{self.component} was paused, and {count:,} events have passed it"
+            self._bus.report(Incident(IncidentKind.GAP, text))
 
     def _drop(self, error: BusAwayError) -> None:
         # Data that has waited for minutes is useless for trading.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from time import perf_counter
 
 import msgspec
 
 from ingenium.events import DataEvent, Event, OrderEvent, ReplaceEvent, SignalEvent
 
-__all__ = ["HURRIED", "Observation", "Progress"]
+__all__ = ["HURRIED", "HandlerTally", "Observation", "Progress"]
 
 HURRIED = (SignalEvent, OrderEvent, ReplaceEvent)
 """Events that are acted upon only for a limited time after their cause."""
@@ -39,6 +40,25 @@ class Observation(msgspec.Struct):
     problem: str = ""
 
 
+class HandlerTally:
+    """Calls of the handler of one type of event.
+
+    Attributes:
+        calls: Calls that have ended.
+        failures: Events that could not be read, and calls that raised.
+        seconds: Duration of the calls, with what they waited for.
+        last_error: Text of the last failure; empty without any.
+    """
+
+    __slots__ = ("calls", "failures", "last_error", "seconds")
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.failures = 0
+        self.seconds = 0.0
+        self.last_error = ""
+
+
 class Progress:
     """Counts the events that a component handles and sends.
 
@@ -60,9 +80,11 @@ class Progress:
         handling_kept_at: When the server kept it; ``None`` if no stream has it.
         on_sent: Called with sent events and the age of their cause in seconds, for metrics;
             ``None`` for no call.
+        tallies: Calls of handlers, by the type of the event.
     """
 
     __slots__ = (
+        "_began",
         "cause_age_seconds",
         "data_times",
         "handled",
@@ -75,6 +97,7 @@ class Progress:
         "late",
         "on_sent",
         "sent",
+        "tallies",
     )
 
     def __init__(self) -> None:
@@ -90,6 +113,8 @@ class Progress:
         self.handling_since: datetime | None = None
         self.handling_kept_at: datetime | None = None
         self.on_sent: Callable[[Sequence[Event], float], None] | None = None
+        self.tallies: dict[type[Event], HandlerTally] = {}
+        self._began = 0.0
 
     def begin(self, event: Event, now: datetime, kept_at: datetime | None = None) -> None:
         """Record that the handling of an event begins.
@@ -105,11 +130,29 @@ class Progress:
         self.handling_kept_at = kept_at
         if event.__class__ is DataEvent:
             self.data_times[self.last_symbol] = now
+        self._began = perf_counter()
 
     def end(self) -> None:
         """Record that the handling has ended, with or without an error."""
+        if self.handling is not None:
+            tally = self.tally(self.handling)
+            tally.calls += 1
+            tally.seconds += perf_counter() - self._began
         self.handling = None
         self.handled += 1
+
+    def fail(self, kind: type[Event], error: Exception) -> None:
+        """Record that an event could not be read, or that its handler raised."""
+        tally = self.tally(kind)
+        tally.failures += 1
+        tally.last_error = str(error)
+
+    def tally(self, kind: type[Event]) -> HandlerTally:
+        """Return the tally of a type of event."""
+        tally = self.tallies.get(kind)
+        if tally is None:
+            tally = self.tallies[kind] = HandlerTally()
+        return tally
 
     def send(self, events: Sequence[Event], now: datetime, cause: datetime | None) -> None:
         """Record sent events.

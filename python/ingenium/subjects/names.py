@@ -42,6 +42,7 @@ __all__ = [
     "TRADING",
     "ask_subject",
     "check_symbol",
+    "command_subject",
     "data_subject",
     "dead_letter_subject",
     "event_type_of",
@@ -277,6 +278,22 @@ def ask_subject(app: str, component: str = "") -> str:
     """
     ask = f"{_own_subject(app)}.ask"
     return f"{ask}.{_part('name', component)}" if component else ask
+
+
+def command_subject(app: str, component: str, instance: str = "*", command: str = "*") -> str:
+    """Return the subject of an operator's command to one start of a component.
+
+    Args:
+        app: Name of the app.
+        component: Name of the component, or ``"*"`` for all.
+        instance: The `ComponentStatus.life` of the start, or ``"*"`` for all.
+        command: ``"pause"``, ``"resume"``, ``"stop"``, ``"log-level"``, or ``"*"`` for all.
+
+    Raises:
+        SubjectError: A name cannot be part of a subject.
+    """
+    parts = (_part("name", each) for each in (component, instance, command))
+    return ".".join((f"{_own_subject(app)}.command", *parts))
 
 
 def is_ask(subject: str) -> bool:

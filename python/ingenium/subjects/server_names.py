@@ -1,4 +1,4 @@
-"""Names of streams and buckets on a server, and subjects of its API and of sweeps."""
+"""Names of streams and buckets on a server, and subjects of its API, of services and of sweeps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ __all__ = [
     "SWEEP_JOBS_NAME",
     "SWEEP_RESULT",
     "SWEEP_RESULTS_NAME",
+    "ALL_SERVICES",
+    "ANSWERS_ACROSS_ACCOUNTS",
     "direct_get_subject",
+    "service_subject",
 ]
 
 MONEY_STREAM_NAME = "INGENIUM"
@@ -39,3 +42,20 @@ def direct_get_subject(stream: str) -> str:
         stream: Name of the stream on the server.
     """
     return f"$JS.API.DIRECT.GET.{stream}"
+
+
+ALL_SERVICES = "$SRV.>"
+"""All requests that a NATS micro service answers (ADR-32)."""
+ANSWERS_ACROSS_ACCOUNTS = "_R_.>"
+"""Where the server has a service answer a request of another account, each at a random name."""
+
+
+def service_subject(verb: str, name: str = "", instance: str = "") -> str:
+    """Return the subject of a request to NATS micro services.
+
+    Args:
+        verb: ``"PING"``, ``"INFO"`` or ``"STATS"``, or ``"*"`` for each.
+        name: Name of a service; all services when left out.
+        instance: Id of one instance of it, or ``"*"``; all instances when left out.
+    """
+    return ".".join(filter(None, ("$SRV", verb, name, instance)))

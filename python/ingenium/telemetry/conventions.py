@@ -62,6 +62,8 @@ SIDE: Final = "ingenium.position.side"
 """``long`` or ``short``."""
 STREAM: Final = "ingenium.stream"
 """Name of a stream without the prefix of its app."""
+LOGGER: Final = "logger.name"
+"""Name of the logger of a record; the conventions have none yet."""
 
 # Metrics of the semantic conventions.
 SENT_MESSAGES: Final = "messaging.client.sent.messages"

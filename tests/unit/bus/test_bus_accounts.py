@@ -51,7 +51,13 @@ def test_only_these_subjects_cross_between_accounts() -> None:
     accounts = read(APP.configuration(passwords=PASSWORDS))
     data = ("stream", "ingenium.ingestor.data.>")
     assert crossing(accounts, "DATA", "STRAT") == {data}
-    assert crossing(accounts, "DATA", "MONEY") == {data}
+    # An operator sees every component as a service, and sends commands to it.
+    registry = ("service", "$SRV.>")
+    commands = {
+        name: ("service", f"_ingenium.app.command.{name}.*.*")
+        for name in ("csv", "rsi", "sma", "recorder")
+    }
+    assert crossing(accounts, "DATA", "MONEY") == {data, registry, commands["csv"]}
     # Only listened to.
     asks = {("stream", "_ingenium.app.ask"), ("stream", "_ingenium.app.ask.*")}
     # A service is used by whoever imports it: these are the ways into the account of money. Of the
@@ -72,7 +78,9 @@ def test_only_these_subjects_cross_between_accounts() -> None:
         ("service", "_ingenium.app.status.rsi"),
         ("service", "_ingenium.app.status.sma"),
     }
-    for pair in (("STRAT", "MONEY"), ("STRAT", "DATA"), ("READ", "MONEY"), ("READ", "DATA")):
+    assert crossing(accounts, "STRAT", "MONEY") == {registry, commands["rsi"], commands["sma"]}
+    assert crossing(accounts, "READ", "MONEY") == {registry, commands["recorder"]}
+    for pair in (("STRAT", "DATA"), ("READ", "STRAT"), ("READ", "DATA")):
         assert crossing(accounts, *pair) == set()
     for source in ("DATA", "STRAT", "MONEY"):
         kinds = crossing(accounts, source, "READ")
@@ -121,6 +129,17 @@ def test_every_component_has_a_user_that_speaks_in_its_own_name_only() -> None:
     assert {"_INBOX.strategy.>", "_INBOX.strategy-sma.>", "_INBOX.portfolio-pf.>"} < set(
         rsi["subscribe"]["deny"]
     )
+
+
+def test_nobody_but_an_operator_may_send_a_command() -> None:
+    accounts = read(APP.configuration(passwords=dict.fromkeys(APP.logins, "p")))
+    for account in accounts.values():
+        for user in account["users"]:
+            allowed = user["permissions"]["publish"]["allow"]
+            for name in ("csv", "rsi", "sma", "pf", "ex", "recorder"):
+                subject = f"_ingenium.app.command.{name}.life_1.stop"
+                may = any(matches(pattern, subject) for pattern in allowed)
+                assert may is (user["user"] == "operator"), (user["user"], subject)
 
 
 def test_program_may_report_where_all_do() -> None:

@@ -21,6 +21,7 @@ from ingenium.events import (
 )
 from ingenium.runtime.live import LiveRunner
 from ingenium.runtime.metrics_middleware import MetricsMiddleware
+from ingenium.runtime.pause import Pause
 from ingenium.runtime.progress import Observation, Progress
 from ingenium.telemetry.metrics import ProcessMetrics
 from ingenium.telemetry.prometheus import prometheus_text
@@ -101,6 +102,7 @@ class Member:
     def __init__(self, component: Component, seen: Observation | None) -> None:
         self.component = component
         self.progress = Progress()
+        self.pause = Pause()
         self._seen = seen
 
     def lag(self) -> float | None:

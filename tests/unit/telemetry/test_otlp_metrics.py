@@ -65,7 +65,11 @@ def test_counts_of_an_app_are_those_of_its_event_log(monkeypatch: pytest.MonkeyP
     app = make_app()
     with receiving() as received:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", received.url)
-        variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": "as above", "OTEL_TRACES_EXPORTER": "none"}
+        variables = {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "as above",
+            "OTEL_TRACES_EXPORTER": "none",
+            "OTEL_LOGS_EXPORTER": "none",
+        }
         with observed(app, variables):
             assert len(app.middleware) == 1
             result = asyncio.run(replay_async(app))

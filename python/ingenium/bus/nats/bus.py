@@ -198,7 +198,8 @@ class NatsBus(ReportingBus):
         self._check_open()
         check_subject(subject)
         target = self.space.to_server(subject).encode()
-        if len(self._subjects) < _CACHE_LIMIT:
+        # An answer has a subject of its own, which no other message has.
+        if len(self._subjects) < _CACHE_LIMIT and not subject.startswith(("_INBOX.", "_R_.")):
             self._subjects[subject] = target
         return target
 

@@ -13,6 +13,7 @@ from ingenium.deploy.local.account_check import check_accounts
 from ingenium.deploy.local.runner_factory import make_live_runner
 from ingenium.deploy.local.runners import Runner
 from ingenium.deploy.local.signals import Stop, stop_when_input_ends
+from ingenium.deploy.local.status_reporter import ReportingRunner
 from ingenium.errors import BusClosedError, ComponentError
 from ingenium.runtime.handler_limit import REPLAY_LIMIT, HandlerLimit
 from ingenium.runtime.lockstep import make_replay_runner
@@ -70,7 +71,9 @@ async def play_component(
         for ended in (lost, run):
             if ended.done():
                 ended.result()
-        if run.done() and not app.historical and role_of(component) != "ingestor":
+        is_stopped = isinstance(part, ReportingRunner) and part.is_stopped
+        may_end = app.historical or is_stopped or role_of(component) == "ingestor"
+        if run.done() and not may_end:
             raise ComponentError(f"{component} ended before it was asked")
     finally:
         for task in waits:

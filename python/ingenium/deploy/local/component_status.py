@@ -22,6 +22,7 @@ from ingenium.errors import StoreError
 from ingenium.events import TradingState
 from ingenium.ids import random_id
 from ingenium.runtime.handler_limit import handler_place
+from ingenium.runtime.pause import Pause
 from ingenium.runtime.progress import Observation, Progress
 
 __all__ = ["Observed", "StatusMaker", "problems_of"]
@@ -44,6 +45,10 @@ class Observed(Protocol):
     def progress(self) -> Progress:
         """Counts of handled and sent events."""
 
+    @property
+    def pause(self) -> Pause:
+        """Pause of the component."""
+
     def lag(self) -> float | None:
         """Return the lag in seconds; ``None`` if unknown."""
 
@@ -62,7 +67,8 @@ class StatusMaker:
     def __init__(self, app: str, member: Observed) -> None:
         self._app = app
         self._member = member
-        self._life = random_id("life")
+        self.life = random_id("life")
+        """Tells this start of the component from all others."""
         self._started: datetime | None = None
         self._seen: Observation | None = None
 
@@ -86,7 +92,7 @@ class StatusMaker:
             role=role_of(component),
             language="python",
             version=_version.__version__,
-            life=self._life,
+            life=self.life,
             host=socket.gethostname(),
             process=os.getpid(),
             state=state,
@@ -117,7 +123,8 @@ class StatusMaker:
         if isinstance(component, Portfolio):
             status.account = account_status(component.account, progress.data_times)
         status.working_orders = working_orders_of(component)
-        text = "; ".join(filter(None, (problem, seen.problem, *problems_of(component))))
+        paused = "paused by an operator" if member.pause.is_on else ""
+        text = "; ".join(filter(None, (problem, paused, seen.problem, *problems_of(component))))
         status.problem = text[:_LONGEST_TEXT] or None
         return status
 

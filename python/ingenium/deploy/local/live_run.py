@@ -13,15 +13,17 @@ from ingenium.bus.base import Bus, Message
 from ingenium.bus.nats.bus import NatsBus
 from ingenium.components import App, Component, External
 from ingenium.components.component import role_of
+from ingenium.deploy.local.command_listener import asks_to_stop
 from ingenium.deploy.local.program_watch import LISTEN_SECONDS, ProgramWatch
 from ingenium.deploy.local.runners import Runner
 from ingenium.deploy.local.server_care import ServerCare
 from ingenium.deploy.local.server_connections import ServerConnections
 from ingenium.deploy.local.signals import Stop
+from ingenium.deploy.local.status_reporter import ReportingRunner
 from ingenium.deploy.local.supervisor import CrashLoopError, Supervised
 from ingenium.errors import BusTimeoutError, DeployError
 from ingenium.events import decode
-from ingenium.subjects.names import status_subject
+from ingenium.subjects.names import command_subject, status_subject
 from ingenium.subjects.space import DOCUMENTED
 
 __all__ = ["Halt", "run_live"]
@@ -93,12 +95,20 @@ async def run_live(
             supervised[name].ready()
         watch.reported(name)
 
+    def on_stop(message: Message) -> None:
+        if (found := asks_to_stop(message)) is not None:
+            name, life = found
+            if name in supervised and lives.get(name) == life:
+                supervised[name].expect_stop()
+
     space = bus.space if isinstance(bus, NatsBus) else DOCUMENTED
     watch = ProgramWatch(
         bus, app, server or ServerConnections(bus, None), on_problem, on_ready, space
     )
     statuses = await bus.subscribe(status_subject(app.name, "*"), on_status)
     statuses.is_spare = True  # the next status follows
+    stops = await bus.subscribe(command_subject(app.name, "*", "*", "stop"), on_stop)
+    stops.is_spare = True  # an operator who gets no answer repeats a command
     ordered = sorted(parts, key=lambda part: _ORDER.index(role_of(part.component)))
     started: list[Runner] = []
     tasks: list[asyncio.Task[None]] = []
@@ -146,6 +156,7 @@ async def run_live(
                 await _stop(part, {bus, *buses})
             await watch.stop()
             await statuses.stop()
+            await stops.stop()
         finally:
             # Canceled only here, so that a server that dies during the stop is restarted.
             for each in caring:
@@ -169,7 +180,11 @@ async def _until_end(
         if not done <= running:
             return
         running -= done
-        for component in (tasks[task].component for task in done):
+        for part in (tasks[task] for task in done):
+            component = part.component
+            if isinstance(part, ReportingRunner | Supervised) and part.is_stopped:
+                on_notice(f"{component} is stopped by an operator; the app goes on without it")
+                continue
             if role_of(component) != "ingestor":
                 raise DeployError(f"{component} ended before the run did")
             feeds.remove(component.name)

@@ -33,6 +33,7 @@ from ingenium.components.risk_control import KillSwitch
 from ingenium.config import Settings
 from ingenium.deploy.local.app_history import warm_up_of
 from ingenium.deploy.local.app_space import space_lease
+from ingenium.deploy.local.component_service import ComponentService
 from ingenium.deploy.local.live_metrics import live_gauges
 from ingenium.deploy.local.status_reporter import ReportingRunner, StatusReporter
 from ingenium.errors import ConfigError
@@ -100,8 +101,11 @@ async def make_live_runner(
     member = await _make_member(bus, app, component, settings, adopt=adopt)
     if not isinstance(bus, NatsBus):
         return member
-    gauges = live_gauges(app.middleware, bus, member)
-    return ReportingRunner(member, StatusReporter(bus, app.name, member, on_tick=gauges))
+    reporter = StatusReporter(
+        bus, app.name, member, on_tick=live_gauges(app.middleware, bus, member)
+    )
+    service = ComponentService(bus, app, member, reporter.life, reporter.status)
+    return ReportingRunner(member, reporter, service)
 
 
 async def _make_member(
@@ -178,6 +182,7 @@ class LeasedRunner:
     def __init__(self, member: LiveRunner, lease: Lease) -> None:
         self.component = member.component
         self.progress = member.progress
+        self.pause = member.pause
         self._member = member
         self._hold = LeaseKeeper(lease)
 

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
+from ingenium._gen.ingenium.v1 import ComponentStatus
 from ingenium.bus.base import Bus, Incident, IncidentKind, Message, Subscription
 from ingenium.components import Component
+from ingenium.deploy.local.component_service import ComponentService
 from ingenium.deploy.local.component_status import Observed, StatusMaker
 from ingenium.deploy.local.lag_watch import LagWatch
 from ingenium.errors import BusError, BusPermissionError, IngeniumError
@@ -44,6 +46,9 @@ class StatusReporter:
         app: Name of the app.
         member: Runs the component.
         on_tick: Called once per second, and at the end.
+
+    Attributes:
+        life: Tells this start of the component from all others.
     """
 
     def __init__(
@@ -59,6 +64,7 @@ class StatusReporter:
         self._app = app
         self._member = member
         self._maker = StatusMaker(app, member)
+        self.life = self._maker.life
         self._state = "starting"
         self._problem = ""
         self._subscriptions: list[Subscription] = []
@@ -114,6 +120,14 @@ class StatusReporter:
             with suppress(BusError):
                 await subscription.stop()
 
+    def status(self) -> ComponentStatus:
+        """Return the present status.
+
+        Raises:
+            StoreError: The component's store cannot be read.
+        """
+        return self._maker.make(self._state, INTERVAL_SECONDS, self._problem)
+
     async def _run(self) -> None:
         watch = LagWatch(self._member.component)
         ticks = 0
@@ -121,7 +135,8 @@ class StatusReporter:
             await asyncio.sleep(_TICK_SECONDS)
             ticks += 1
             self.tick()
-            if text := watch.observe(self._member.lag()):
+            lag = None if self._member.pause.is_on else self._member.lag()
+            if text := watch.observe(lag):
                 self._bus.report(Incident(IncidentKind.BEHIND, text))
             if ticks % INTERVAL_SECONDS == 0:
                 await self._publish()
@@ -134,7 +149,7 @@ class StatusReporter:
             return
         name = self._member.component.name
         try:
-            status = self._maker.make(self._state, INTERVAL_SECONDS, self._problem)
+            status = self.status()
             async with asyncio.timeout(_PUBLISH_SECONDS):
                 await self._bus.publish(status_subject(self._app, name), encode(status))
         except (IngeniumError, TimeoutError) as error:
@@ -142,17 +157,28 @@ class StatusReporter:
 
 
 class ReportingRunner:
-    """Runs a component, and publishes its status.
+    """Runs a component, publishes its status, and lists it as a service.
 
     Args:
         member: Runs it.
         reporter: Publishes the status.
+        service: Lists it, and takes commands to it.
     """
 
-    def __init__(self, member: _Member, reporter: StatusReporter) -> None:
+    def __init__(
+        self, member: _Member, reporter: StatusReporter, service: ComponentService
+    ) -> None:
         self.component: Component = member.component
         self._member = member
         self._reporter = reporter
+        self._service = service
+        self._stop_asked = service.commands.stop_asked
+        self._has_stopped = False
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether an operator has stopped the component."""
+        return self._stop_asked.is_set()
 
     async def start(self) -> None:
         """Start the component.
@@ -161,6 +187,7 @@ class ReportingRunner:
             IngeniumError: The component cannot be started.
         """
         await self._reporter.begin()
+        await self._service.open()
         try:
             await self._member.start()
         except IngeniumError as error:
@@ -169,23 +196,38 @@ class ReportingRunner:
         await self._reporter.say("ready")
 
     async def run(self) -> None:
-        """Run the component until canceled.
+        """Run the component until canceled, or until an operator stops it.
 
         Raises:
             IngeniumError: It failed.
         """
+        running = asyncio.create_task(self._member.run())
+        asked = asyncio.create_task(self._stop_asked.wait())
         try:
-            await self._member.run()
+            await asyncio.wait({running, asked}, return_when=asyncio.FIRST_COMPLETED)
+            if running.done():
+                running.result()
         except IngeniumError as error:
             await self._reporter.say("failed", str(error))
             raise
-        await self._reporter.say("stopped")
+        finally:
+            for task in (running, asked):
+                task.cancel()
+            await asyncio.gather(running, asked, return_exceptions=True)
+        if self.is_stopped:
+            await self.stop()
+        else:
+            await self._reporter.say("stopped")
 
     async def stop(self) -> None:
-        """Stop the component, and publish the final status."""
+        """Stop the component, and publish the final status. Stopping twice has no effect."""
+        if self._has_stopped:
+            return
+        self._has_stopped = True
         await self._reporter.say("stopping")
         try:
             await self._member.stop()
         finally:
             self._reporter.tick()
+            await self._service.close()
             await self._reporter.end()

@@ -54,6 +54,8 @@ class Supervised:
         self._child = make_child()
         self._is_ready = False
         self._stopping = False
+        self.is_stopped = False
+        """Whether an operator has stopped the component, which is not restarted then."""
         self.restarts = 0
         """Number of restarts."""
         self.on_finished: Callable[[], None] = lambda: None
@@ -144,6 +146,11 @@ class Supervised:
     def _is_over(self) -> bool:
         # Set by other tasks during the wait, which a type checker cannot know.
         return self._stopping
+
+    def expect_stop(self) -> None:
+        """Treat the end of the process as that of an operator's command."""
+        self.is_stopped = True
+        self.expect_end()
 
     def expect_end(self) -> None:
         """Treat the end of the process as expected from here on."""

@@ -109,14 +109,14 @@ class DurableRunner:
         # Asked once: a check against a protocol is slow, and each commit would make it.
         self._outgoer = component if isinstance(component, ExternalWorker) else None
         self._lease = LeaseKeeper(lease)
-        self._bus = bus
-        self._stream = stream
-        self._store = store
+        self._bus, self._stream, self._store = bus, stream, store
         self._open_data = open_data
         self._at = at
         self._adopt = adopt
         self._clock = StreamClock(clock or SystemClock(), asyncio.get_running_loop().time)
         self._arrivals = Inbox()
+        self.pause = self._arrivals.pause
+        """Pause of the component, by an operator."""
         self._old_data = OldData(component, self._arrivals, self._clock)
         self._outbox = Outbox(bus, store, stream, at)
         self._dispatcher = Dispatcher(component, middleware, RunnerKind.DURABLE)
@@ -135,8 +135,7 @@ class DurableRunner:
         self._data_subjects = [subject for subject, kind in wanted if kind is DataEvent]
         # A strategy has no access to the stream of orders; it only adds to it.
         self._subjects = [subject for subject, kind in wanted if kind is not DataEvent]
-        self._created = ""
-        self._life = ""
+        self._created, self._life = "", ""
         self._after, self._mark = 0, ""
         self._sending: asyncio.Task[None] | None = None
         self._turning: asyncio.Task[None] | None = None

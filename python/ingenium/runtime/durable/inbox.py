@@ -12,6 +12,7 @@ import msgspec
 from ingenium.bus.base import Message
 from ingenium.bus.stream import Record
 from ingenium.runtime.durable.store import StreamPosition
+from ingenium.runtime.pause import Pause
 
 __all__ = ["ExternalChange", "Inbox", "Data"]
 
@@ -43,7 +44,11 @@ class ExternalChange(msgspec.Struct):
 class Inbox:
     """Three queues with one reader: external changes, the stream of orders, market data.
 
-    Orders never wait behind market data. The writer of a full queue waits.
+    Orders never wait behind market data. The writer of a full queue waits. During a pause only
+    external changes are taken: a halt, and what has happened at a broker.
+
+    Attributes:
+        pause: Pause of the component.
     """
 
     def __init__(self) -> None:
@@ -52,9 +57,11 @@ class Inbox:
         self.data: deque[Data] = deque()
         self._woken = asyncio.Event()
         self._room = asyncio.Event()
+        self.pause = Pause(self.wake)
 
     def __bool__(self) -> bool:
-        return bool(self.acts or self.records or self.data)
+        """Whether anything is to be handled now."""
+        return bool(self.acts or (not self.pause.is_on and (self.records or self.data)))
 
     def __len__(self) -> int:
         return len(self.acts) + len(self.records) + len(self.data)
@@ -92,7 +99,8 @@ class Inbox:
 
     def next(self) -> ExternalChange | Record | Data | None:
         """Take the most urgent item; ``None`` when nothing waits."""
-        for queue in (self.acts, self.records, self.data):
+        queues = (self.acts,) if self.pause.is_on else (self.acts, self.records, self.data)
+        for queue in queues:
             if queue:
                 self._room.set()
                 return queue.popleft()

@@ -136,6 +136,7 @@ class RecordHandler:
                 self._send(sent, since, event)
                 raise self._dispatcher.unbooked
         except (DecodeError, ComponentError) as error:
+            self.progress.fail(kind, error)
             self._bus.report(incident_of(error, message.subject))
             kept = None if record is None else (self._stream, record)
             self._transaction.dead_letter(message, error, kept, self._clock)
