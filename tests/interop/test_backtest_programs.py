@@ -195,3 +195,14 @@ def test_backtest_of_a_program_that_is_interrupted_leaves_nothing_behind(folder:
         process.send(signal.SIGINT)
         assert process.wait().code == 130
     until(lambda: not still_there(), "the program has ended")
+
+
+@pytest.mark.timeout(300)
+def test_parity_runs_a_program_in_its_backtest(folder: Path) -> None:
+    recorded = ingenium("backtest", "app.py:in_go", "--record", cwd=folder)
+    assert recorded.code == 0, recorded.err
+    run = recorded.err.strip().splitlines()[-1].removeprefix("recorded as ")
+    ended = ingenium("parity", "app.py:in_go", "--run", run, "--json", cwd=folder)
+    answer = json.loads(ended.out)
+    assert (ended.code, answer["parity"]) == (0, 1.0), answer["first"]
+    assert answer["counts"]["signal"]["live"] > 10

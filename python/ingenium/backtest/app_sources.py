@@ -34,14 +34,14 @@ def app_folder(target: str) -> Path:
     return origin.parents[levels]
 
 
-def sources_digest(target: str, factory: Callable[..., object]) -> str:
+def sources_digest(target: str, factory: Callable[..., object] | None) -> str:
     """Return the SHA-256 of an app's source files, in hex; empty when there are none.
 
     The digest of an app of one file is that of the file.
 
     Args:
         target: Name of the app, as on a command line.
-        factory: The function with that name.
+        factory: The function with that name; ``None`` when the name is that of an app.
     """
     files = source_files(target, factory)
     if len(files) < 2:
@@ -54,7 +54,7 @@ def sources_digest(target: str, factory: Callable[..., object]) -> str:
     return whole.hexdigest()
 
 
-def source_files(target: str, factory: Callable[..., object]) -> list[Path]:
+def source_files(target: str, factory: Callable[..., object] | None) -> list[Path]:
     """Return the file that defines an app, and all files that it imports from its folder, sorted.
 
     Imports are read from the source, so those within a function count too. Imports with a name
@@ -65,7 +65,7 @@ def source_files(target: str, factory: Callable[..., object]) -> list[Path]:
     first = Path(place).resolve() if place.endswith(".py") else _origin(place)
     waiting = [] if first is None else [first]
     try:
-        named = inspect.getsourcefile(inspect.unwrap(factory))
+        named = None if factory is None else inspect.getsourcefile(inspect.unwrap(factory))
     except TypeError:
         named = None
     if named is not None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ingenium.backtest.equity_curve import EquityCurve
 from ingenium.backtest.formatting import figures, percent, ratio, session
 from ingenium.backtest.manifest import Manifest
-from ingenium.backtest.report import render
+from ingenium.backtest.report import ReportSection, render
 from ingenium.backtest.stats import Statistics
 from ingenium.components import DataNote
 from ingenium.errors import BacktestError, MissingDependencyError
@@ -189,7 +189,13 @@ class BacktestResult:
             said.append("equity fell to zero or below, where a broker would have ended it")
         return said
 
-    def report(self, path: str | PathLike[str], *, stressed: BacktestResult | bool = True) -> Path:
+    def report(
+        self,
+        path: str | PathLike[str],
+        *,
+        stressed: BacktestResult | bool = True,
+        sections: Sequence[ReportSection] = (),
+    ) -> Path:
         """Write a report as one self-contained HTML file.
 
         Equal results give equal bytes.
@@ -198,6 +204,7 @@ class BacktestResult:
             path: File to write; an existing file is replaced.
             stressed: The same run under a harsher policy, for comparison; True to run it now, if
                 possible.
+            sections: Further sections, behind the main figures.
 
         Returns:
             The path.
@@ -208,7 +215,7 @@ class BacktestResult:
         beside = stressed if isinstance(stressed, BacktestResult) else None
         if stressed is True and self.run_stressed is not None:
             beside = self.run_stressed(None)
-        file, text = Path(path), render(self, beside)
+        file, text = Path(path), render(self, beside, sections)
         try:
             _replace(file, text)
         except OSError as error:

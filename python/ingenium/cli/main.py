@@ -22,6 +22,7 @@ from ingenium.cli.deadletters import deadletters
 from ingenium.cli.doctor import doctor
 from ingenium.cli.export import export
 from ingenium.cli.help_text import help_of
+from ingenium.cli.parity import parity
 from ingenium.cli.protos import protos
 from ingenium.cli.record import record
 from ingenium.cli.recorded import events, order, pnl, positions, runs, transactions
@@ -79,6 +80,7 @@ for command in (
     runs,
     export,
     replay,
+    parity,
 ):
     text = help_of(command)
     application.command(help=text, short_help=text.partition("\n")[0])(command)

@@ -161,7 +161,7 @@ def run(
         watch = None if loaded.historical else watch_of(loaded, messages, quiet=quiet)
         attend: Attend | None = None if watch is None else watch.watch
         if record and attend is not None:
-            attend = _recorded(loaded, settings, database, attend, messages)
+            attend = _recorded(loaded, app, settings, database, attend, messages)
         try:
             result = run_whole(
                 loaded,
@@ -246,12 +246,13 @@ def watch_of(app: App, console: Console, *, quiet: bool) -> RunWatch:
 
 
 def _recorded(
-    app: App, settings: Settings, url: str | None, attend: Attend, console: Console
+    app: App, target: str, settings: Settings, url: str | None, attend: Attend, console: Console
 ) -> Attend:
     """Return what watches a live app and records it too."""
     from ingenium.recorder import require
 
     require()
+    from ingenium.backtest.app_settings import app_settings
     from ingenium.deploy.local.app_space import settings_of
     from ingenium.recorder.live_recording import default_url, open_database, recorded_beside
 
@@ -259,6 +260,7 @@ def _recorded(
     # A database that cannot be opened is a reason not to start; one that fails later is not one to
     # stop.
     database = open_database(url or default_url(settings, app.name))
+    parameters = app_settings(app, target)
 
     def notice(text: str) -> None:
         console.print(text, style="bold red", markup=False, highlight=False, soft_wrap=True)
@@ -266,7 +268,8 @@ def _recorded(
     @asynccontextmanager
     async def both(bus: NatsBus) -> AsyncIterator[None]:
         metrics = metrics_of(app.middleware)
-        async with recorded_beside(app.name, settings, database, notice, metrics), attend(bus):
+        recording = recorded_beside(app.name, settings, database, notice, parameters, metrics)
+        async with recording, attend(bus):
             yield
 
     return both

@@ -186,6 +186,16 @@ class App:
         self.warm_up = ()
         self._check()
 
+    def use_executor(self, executor: Executor) -> None:
+        """Replace the executor, such as one at a broker by the paper exchange.
+
+        Raises:
+            ConfigError: The app does not fit it.
+        """
+        self.executor = _one_of("executor", executor)
+        self.components = (*self.components[:-1], executor)
+        self._check()
+
     @property
     def historical(self) -> bool:
         """Whether the app replays history, in lockstep and with an end, or runs on live data."""

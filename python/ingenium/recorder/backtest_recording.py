@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Self
@@ -26,7 +26,7 @@ from ingenium.recorder.typed_rows import TypedRows
 from ingenium.recorder.writer import BatchWriter
 from ingenium.subjects.names import data_subject
 
-__all__ = ["BacktestRecording", "record_sweep"]
+__all__ = ["BacktestRecording", "digested_events", "record_sweep"]
 
 _BATCH = 1000
 # Several lines come together only for bars, and a payload that is no event may contain a line feed.
@@ -81,12 +81,9 @@ class BacktestRecording:
 
     def add(self, lines: bytes) -> None:
         """Record events; see `ingenium.runtime.replay.OnLines`."""
-        for line in _NEXT_BAR.split(lines[:-1]):
-            subject, _, payload = line.partition(b" ")
+        for subject, payload in digested_events(lines):
             self.events += 1
-            self._kept.append(
-                KeptMessage(self.events, self._received, subject.decode(), b"", payload)
-            )
+            self._kept.append(KeptMessage(self.events, self._received, subject, b"", payload))
         if len(self._kept) >= _BATCH:
             self._flush()
 
@@ -130,6 +127,13 @@ class BacktestRecording:
         batch.books = self._trading.take_changes()
         self._writer.write(batch)
         stream.sequence = batch.after
+
+
+def digested_events(lines: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield subject and payload of each event in lines of `ingenium.runtime.replay.OnLines`."""
+    for line in _NEXT_BAR.split(lines[:-1]):
+        subject, _, payload = line.partition(b" ")
+        yield subject.decode(), payload
 
 
 def record_sweep(database: Database, app: str, runs: Iterable[SweepRun]) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 from ingenium.bus import NatsBus
 from ingenium.bus.nats.credentials import options_for
@@ -114,6 +115,7 @@ async def recorded_beside(
     settings: Settings,
     database: Database,
     on_notice: Callable[[str], None],
+    parameters: Mapping[str, Any] | None = None,
     metrics: ProcessMetrics | None = None,
 ) -> AsyncIterator[None]:
     """Record an app that runs in this process, for as long as it runs.
@@ -125,13 +127,14 @@ async def recorded_beside(
         settings: Settings with its server, if it is not the embedded one of this machine.
         database: Database to write to.
         on_notice: Called with messages for the operator.
+        parameters: Settings and code of the app, as of `ingenium.backtest.app_settings`.
         metrics: See `record_app`.
     """
     stop = asyncio.Event()
 
     async def record() -> None:
         try:
-            run_id = await asyncio.to_thread(begin_run, database, app, LIVE, {})
+            run_id = await asyncio.to_thread(begin_run, database, app, LIVE, parameters or {})
             await record_app(app, settings, database, stop, on_notice=on_notice, metrics=metrics)
             await asyncio.to_thread(end_run, database, run_id)
         except Exception as error:  # noqa: BLE001 - nothing of it may end the app

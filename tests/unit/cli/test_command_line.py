@@ -13,7 +13,7 @@ from support.running import ingenium
 COMMANDS = (
     "run", "backtest", "sweep", "worker", "tap", "accounts", "protos", "halt", "reduce", "resume",
     "status", "deadletters", "doctor", "verify", "version", "record", "transactions",
-    "positions", "pnl", "order", "events", "runs",
+    "positions", "pnl", "order", "events", "runs", "parity",
 )  # fmt: skip
 
 

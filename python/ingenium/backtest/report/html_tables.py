@@ -15,7 +15,14 @@ from ingenium.events import Side
 from ingenium.runtime.replay import DeniedOrders, ReplayResult
 from ingenium.trading import Position, Trade
 
-__all__ = ["denial_table", "figure_table", "manifest_table", "position_table", "trade_table"]
+__all__ = [
+    "denial_table",
+    "figure_table",
+    "manifest_table",
+    "plain_table",
+    "position_table",
+    "trade_table",
+]
 
 _MIDNIGHT = time_of_day(0)
 SHOWN_TRADES = 25
@@ -27,9 +34,9 @@ def figure_table(result: ReportedRun, stressed: ReportedRun | None) -> str:
     zone = result.equity.zone
     rows = figures(result.stats, zone)
     if stressed is None:
-        return _table(("", "this run"), ((name, (text,)) for name, text in rows))
+        return plain_table(("", "this run"), ((name, (text,)) for name, text in rows))
     others = [text for _, text in figures(stressed.stats, zone)]
-    return _table(
+    return plain_table(
         ("", "this run", "harsher"),
         ((name, (text, other)) for (name, text), other in zip(rows, others, strict=True)),
     )
@@ -66,7 +73,7 @@ def manifest_table(manifest: Manifest, replay: ReplayResult, zone: tzinfo) -> st
         ("versions", (f"ingenium {manifest.ingenium}, Python {manifest.python}",)),
         ("digest of all events", (replay.events_digest or "-",)),
     ]
-    return _table(None, rows, name="manifest")
+    return plain_table(None, rows, name="manifest")
 
 
 def _counts(replay: ReplayResult) -> str:
@@ -125,7 +132,7 @@ def position_table(positions: Iterable[Position]) -> str:
         for position in positions
     ]
     heads = ("symbol", "quantity", "average price", "last price", "unrealized P&L")
-    return _table(heads, rows) if rows else ""
+    return plain_table(heads, rows) if rows else ""
 
 
 def denial_table(denials: Iterable[DeniedOrders], zone: tzinfo) -> str:
@@ -142,15 +149,22 @@ def denial_table(denials: Iterable[DeniedOrders], zone: tzinfo) -> str:
         )
         for each in denials
     ]
-    return _table(("limit", "orders denied", "first", "symbol", "what was compared"), rows)
+    return plain_table(("limit", "orders denied", "first", "symbol", "what was compared"), rows)
 
 
-def _table(
+def plain_table(
     heads: Sequence[str] | None,
     rows: Iterable[tuple[str, Sequence[str]]],
     *,
     name: str = "figures",
 ) -> str:
+    """Return a table whose rows have a heading of their own.
+
+    Args:
+        heads: Headings of the columns, that of the rows' headings included.
+        rows: Heading and cells of each row.
+        name: Class of the table in the style sheet.
+    """
     head = ""
     if heads is not None:
         cells = "".join(f'<th scope="col">{escape(each)}</th>' for each in heads)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Sequence
 from hashlib import sha256
 from html import escape
 from importlib.resources import files
@@ -13,11 +14,13 @@ from ingenium.backtest.report.html_tables import (
     denial_table,
     figure_table,
     manifest_table,
+    plain_table,
     position_table,
     trade_table,
 )
 from ingenium.backtest.report.months import month_table
 from ingenium.backtest.report.report_charts import MOST_TRADES, Pictures, draw
+from ingenium.backtest.report.report_section import ReportSection
 from ingenium.backtest.report.reported_run import ReportedRun
 from ingenium.backtest.stress import STRESS
 from ingenium.trading.tally import counted
@@ -25,7 +28,11 @@ from ingenium.trading.tally import counted
 __all__ = ["render"]
 
 
-def render(result: ReportedRun, stressed: ReportedRun | None = None) -> str:
+def render(
+    result: ReportedRun,
+    stressed: ReportedRun | None = None,
+    sections: Sequence[ReportSection] = (),
+) -> str:
     """Return the report of a backtest as self-contained HTML.
 
     All external text, such as names of symbols, is escaped, and the content security policy of the
@@ -34,15 +41,17 @@ def render(result: ReportedRun, stressed: ReportedRun | None = None) -> str:
     Args:
         result: The run to report.
         stressed: The same run under a harsher policy, for comparison.
+        sections: Further sections, behind the main figures.
     """
     pictures = draw(result, stressed)
     script = _own("script.js")
     allowed = base64.b64encode(sha256(script.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{allowed}'"
     title = f"Backtest of {result.manifest.app}"
-    sections = (
+    parts = (
         _head(title, result),
         _tiles(result),
+        *(_section(each.title, _further(each)) for each in sections),
         _section("What flatters this result", _honesty(result, stressed)),
         _section("Problems", _problems(result)) if result.problems else "",
         _section("Risk limits", _limits(result)) if result.limits != "none" else "",
@@ -65,7 +74,7 @@ def render(result: ReportedRun, stressed: ReportedRun | None = None) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
         f"<title>{escape(title)}</title><style>{_own('style.css')}</style></head>\n<body>"
-        + "\n".join(section for section in sections if section)
+        + "\n".join(part for part in parts if part)
         + f'\n<script type="application/json" id="data">{_json(pictures.data)}</script>'
         f"<script>{script}</script></body></html>\n"
     )
@@ -145,6 +154,14 @@ def _honesty(result: ReportedRun, stressed: ReportedRun | None) -> str:
                 f"{escape(other_failure)}.</b> Until then: {beside}"
             )
     return f"<ul>{lines}</ul><p>{beside}</p>"
+
+
+def _further(section: ReportSection) -> str:
+    lines = "".join(f"<li>{escape(line)}</li>" for line in section.lines)
+    tables = (
+        plain_table(heads, [(row[0], row[1:]) for row in rows]) for heads, rows in section.tables
+    )
+    return f"<ul>{lines}</ul>{''.join(tables)}"
 
 
 def _problems(result: ReportedRun) -> str:
