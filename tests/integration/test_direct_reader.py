@@ -215,6 +215,51 @@ async def test_answer_that_is_sent_to_orders_reaches_nobody_who_trades(
     assert (await money.state()).last == 1
 
 
+async def test_readers_do_not_get_answers_of_each_other(
+    server: EmbeddedServer, buses: dict[str, NatsBus], money: NatsStream
+) -> None:
+    await money.append(ORDER, b"1")
+    await money.append(ORDER, b"2")
+    other = await NatsBus.connect(server.url_for(READER), name="other")
+    readers = [DirectReader(bus, MONEY_STREAM.name) for bus in (buses[READER], other)]
+    for reader in readers:
+        reader.open()
+    one, two = await asyncio.gather(readers[0].read(1), readers[1].read(2))
+    assert ([each.sequence for each in one], [each.sequence for each in two]) == ([1, 2], [2])
+    for reader in readers:
+        reader.close()
+    await other.close()
+
+
+@pytest.mark.parametrize("start", [1, 6])
+async def test_answer_that_another_reader_has_ordered_is_no_hole(
+    buses: dict[str, NatsBus],
+    money: NatsStream,
+    reader: DirectReader,
+    monkeypatch: pytest.MonkeyPatch,
+    start: int,
+) -> None:
+    """The other one's request, with the same reply, comes first: an answer, and its end."""
+    for n in range(1, 9):
+        await money.append(ORDER, b"%d" % n)
+    client = buses[READER].client
+    send = client.send
+
+    def disturbed(frame: bytes) -> None:
+        reply = frame.split()[2]
+        request = json.dumps({"seq": start, "batch": 2}).encode()
+        send(b"PUB %b %b %d\r\n%b\r\n" % (GET.encode(), reply, len(request), request))
+        monkeypatch.setattr(client, "send", send)
+        send(frame)
+
+    got: list[KeptMessage] = []
+    while len(got) < 8:
+        if len(got) in {0, 3}:
+            monkeypatch.setattr(client, "send", disturbed)
+        got += await reader.read(len(got) + 1, count=3)
+    assert [(each.sequence, each.payload) for each in got] == [(n, b"%d" % n) for n in range(1, 9)]
+
+
 @pytest.mark.parametrize(
     "subject",
     [

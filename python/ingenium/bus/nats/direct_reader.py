@@ -62,7 +62,6 @@ class DirectReader:
         self._bus = bus
         self._subject = direct_get_subject(bus.space.stream(name))
         self._inbox = f"{bus.client.inbox_prefix}.{random_id('get')}"
-        self._count = 0
         self._asked = b""
         self._answers: list[tuple[bytes, bytes]] = []
         self._status = b""
@@ -102,8 +101,25 @@ class DirectReader:
             BusPermissionError: The server forbids this user to read it.
             StreamError: The answer cannot be read.
         """
-        self._count += 1
-        reply = f"{self._inbox}.{self._count}"
+        found: list[KeptMessage] = []
+        expected = first
+        for message in await self._ask(first, count, max_bytes):
+            if message.sequence < expected:
+                continue  # Sent here by another reader.
+            if message.sequence > expected:
+                # Another reader of the account can make the server answer here, and end the answer.
+                # What a second one confirms is a hole of the stream.
+                again = await self._ask(expected, 1, max_bytes)
+                if again and again[0].sequence < message.sequence:
+                    return found or [each for each in again if each.sequence >= expected]
+            found.append(message)
+            expected = message.sequence + 1
+        return found
+
+    async def _ask(self, first: int, count: int, max_bytes: int) -> list[KeptMessage]:
+        """Return an answer of the server, which may have messages from before ``first``."""
+        # A name that no other connection can know before the answer.
+        reply = f"{self._inbox}.{random_id('ask')}"
         self._asked, self._answers, self._status = reply.encode(), [], b""
         self._lost = False
         request = {"seq": first, "batch": count, "max_bytes": max_bytes}
