@@ -112,7 +112,7 @@ func (c *Component) loop(ctx context.Context, grants string) error {
 		c.mutex.Lock()
 		c.held = len(held)
 		c.mutex.Unlock()
-		if len(c.arrived) == 0 {
+		if c.member.granted != nil && len(c.arrived) == 0 {
 			if err := c.sendReport(""); err != nil {
 				return err
 			}
@@ -185,6 +185,9 @@ func (c *Component) drain(ctx context.Context, subscriptions []*nats.Subscriptio
 		if end, err := c.take(ctx, message, grants); end || err != nil {
 			return err
 		}
+	}
+	if c.member.granted == nil {
+		return nil
 	}
 	return c.sendReport("")
 }

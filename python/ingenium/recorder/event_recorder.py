@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,21 +17,24 @@ from dataclasses import dataclass
 from ingenium.bus.nats.bus import NatsBus
 from ingenium.bus.nats.direct_reader import DirectReader, KeptMessage
 from ingenium.bus.nats.stream_layout import DATA_STREAM, MONEY_STREAM
-from ingenium.errors import BusTimeoutError, NoListenerError
+from ingenium.errors import BusTimeoutError, IngeniumError, NoListenerError
 from ingenium.recorder.batch import RecordedStream, WriteBatch
 from ingenium.recorder.core_feed import CoreFeed
 from ingenium.recorder.database import Database
 from ingenium.recorder.open_writer import open_writer
+from ingenium.recorder.retention import RetentionPolicy, delete_old
 from ingenium.recorder.trading_rows import TradingRows
 from ingenium.recorder.typed_rows import TypedRows
 from ingenium.recorder.writer import BatchWriter
 from ingenium.runtime.pause import Pause
 from ingenium.subjects.names import ALL_EVENTS
+from ingenium.telemetry.metrics import ProcessMetrics
 
 __all__ = ["Recorder", "RecorderCounts"]
 
 _log = logging.getLogger("ingenium.recorder")
 _POLL_SECONDS = 1.0
+_DELETION_SECONDS = 3600.0
 _BATCH = 1000
 _OF_SCOPE = "stream IN (SELECT stream FROM position WHERE scope = ?)"
 _STREAMS = (MONEY_STREAM.name, DATA_STREAM.name)
@@ -48,10 +52,12 @@ class RecorderCounts:
     Attributes:
         events: Recorded events.
         gaps: Gaps that it found and recorded.
+        deleted: Old events that it deleted.
     """
 
     events: int = 0
     gaps: int = 0
+    deleted: int = 0
 
 
 class Recorder:
@@ -64,6 +70,8 @@ class Recorder:
         on_notice: Called with messages for the operator, such as a gap.
         own_subjects: Subjects of custom events, which no stream stores: they are recorded as they
             arrive, at most once.
+        policy: What to keep of the recording; everything when left out.
+        metrics: Receives the numbers of events and gaps, and the lag.
 
     Attributes:
         counts: Counters since its start.
@@ -77,8 +85,12 @@ class Recorder:
         scope: str,
         on_notice: Callable[[str], None] = lambda _text: None,
         own_subjects: Sequence[str] = (),
+        policy: RetentionPolicy | None = None,
+        metrics: ProcessMetrics | None = None,
     ) -> None:
+        self._policy = policy
         self._own_subjects = own_subjects
+        self._metrics = metrics or ProcessMetrics()
         self.counts = RecorderCounts()
         self.pause = Pause(self._ring)
         self._bus = bus
@@ -124,6 +136,10 @@ class Recorder:
                                 tasks.create_task(self._listen(stream, heard, stop))
                         else:
                             tasks.create_task(self._follow(name, stream, stop, once=once))
+                    if self._policy is not None and not once:
+                        tasks.create_task(self._delete_daily(self._policy, stop))
+                if self._policy is not None and once:
+                    await self._delete(self._policy, stop)
             except* Exception as errors:  # noqa: BLE001 - raised again, without its group
                 raise errors.exceptions[0] from None
             finally:
@@ -149,6 +165,32 @@ class Recorder:
             found[name] = stream
         return found
 
+    async def _delete_daily(self, policy: RetentionPolicy, stop: asyncio.Event) -> None:
+        """Delete old events now, and look again every hour: a day ends in one of them."""
+        while not stop.is_set():
+            try:
+                await self._delete(policy, stop)
+            except IngeniumError as error:
+                self._on_notice(f"OLD EVENTS ARE NOT DELETED, recording goes on: {error}")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_DELETION_SECONDS):
+                    await stop.wait()
+
+    async def _delete(self, policy: RetentionPolicy, stop: asyncio.Event) -> None:
+        assert self._writer is not None  # noqa: S101
+        loop = asyncio.get_running_loop()
+        # Batches are written between the steps of a deletion.
+        async for count in delete_old(
+            self._database,
+            self._writer,
+            self._scope,
+            policy,
+            lambda work: loop.run_in_executor(self._thread, work),
+        ):
+            self.counts.deleted += count
+            if stop.is_set():
+                return
+
     def _close(self) -> None:
         if self._writer is not None:
             self._writer.close()
@@ -169,6 +211,7 @@ class Recorder:
                 kept, gaps = feed.take(_BATCH), feed.take_gaps()
                 if gaps:
                     self.counts.gaps += len(gaps)
+                    self._metrics.recorder_gaps.add(_CORE, count=len(gaps))
                     for _, first, last, _, why in gaps:
                         self._on_notice(f"GAP in {stream.label} at {first} to {last}: {why}")
                 if kept or gaps:
@@ -182,7 +225,7 @@ class Recorder:
                     if gaps:
                         batch.rows["gaps"] = list(gaps)
                     stream.sequence, stream.mark = batch.after, batch.mark
-                    await self._start(batch, kept)
+                    await self._start(_CORE, batch, kept)
                 elif stop.is_set():
                     return
                 else:
@@ -221,15 +264,19 @@ class Recorder:
                     if once and isinstance(error, NoListenerError):
                         return
                 if kept:
-                    batch = self._batch(stream, kept)
+                    batch = self._batch(name, stream, kept)
+                    age = time.time_ns() - kept[0].received
+                    self._metrics.recorder_lag.set(max(0.0, age / 1e9), name)
                     # The next messages are requested while these are written.
                     if writing is not None:
                         await writing
-                    writing = self._start(batch, kept)
+                    writing = self._start(name, batch, kept)
                     continue
                 if writing is not None:
                     await writing
                     writing = None
+                if is_checked:
+                    self._metrics.recorder_lag.set(0.0, name)
                 if stop.is_set() or (once and is_checked):
                     return
                 await _first_of(bell, stop)
@@ -240,7 +287,7 @@ class Recorder:
                 with contextlib.suppress(Exception):
                     await writing
 
-    def _batch(self, stream: RecordedStream, kept: Sequence[KeptMessage]) -> WriteBatch:
+    def _batch(self, name: str, stream: RecordedStream, kept: Sequence[KeptMessage]) -> WriteBatch:
         """Advance the position over ``kept``, and record gaps before and within it."""
         batch = WriteBatch(stream.label, stream.sequence, kept[-1].sequence, kept[-1].received)
         expected = stream.sequence + 1
@@ -251,6 +298,7 @@ class Recorder:
                     (stream.label, expected, each.sequence - 1, each.received, reason)
                 )
                 self.counts.gaps += 1
+                self._metrics.recorder_gaps.add(name)
                 self._on_notice(
                     f"GAP: messages {expected} to {each.sequence - 1} of {stream.label} are gone "
                     "from the stream, and not recorded"
@@ -260,10 +308,13 @@ class Recorder:
         stream.mark = kept[-1].received
         return batch
 
-    def _start(self, batch: WriteBatch, kept: Sequence[KeptMessage]) -> asyncio.Future[None]:
-        return asyncio.get_running_loop().run_in_executor(self._thread, self._write, batch, kept)
+    def _start(
+        self, name: str, batch: WriteBatch, kept: Sequence[KeptMessage]
+    ) -> asyncio.Future[None]:
+        loop = asyncio.get_running_loop()
+        return loop.run_in_executor(self._thread, self._write, name, batch, kept)
 
-    def _write(self, batch: WriteBatch, kept: Sequence[KeptMessage]) -> None:
+    def _write(self, name: str, batch: WriteBatch, kept: Sequence[KeptMessage]) -> None:
         assert self._rows is not None  # noqa: S101 - opened by the same thread
         assert self._trading is not None  # noqa: S101
         assert self._writer is not None  # noqa: S101
@@ -272,6 +323,7 @@ class Recorder:
         batch.books = self._trading.take_changes()
         self._writer.write(batch)
         self.counts.events += len(kept)
+        self._metrics.recorded.add(name, count=len(kept))
 
     async def _check(self, reader: DirectReader, stream: RecordedStream) -> bool:
         """Check that the position belongs to this stream; start a new epoch if it does not.

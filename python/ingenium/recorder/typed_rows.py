@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from ingenium.bus.base import Message
-from ingenium.bus.envelope import source_of, unpack
+from ingenium.bus.envelope import CAUSE, source_of, unpack
 from ingenium.bus.headers import RawHeaders
 from ingenium.bus.nats.direct_reader import KeptMessage
 from ingenium.bus.stream import MESSAGE_ID
@@ -37,7 +37,7 @@ _log = logging.getLogger("ingenium.recorder")
 _LATEST = 2**63 - 1
 _NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?", re.ASCII)
 _NO_HEADERS = RawHeaders(b"NATS/1.0\r\n\r\n")
-_CAUSE_TIME = CAUSE_TIME.encode()
+_CAUSE, _CAUSE_TIME = f"{CAUSE}:".encode(), f"{CAUSE_TIME}:".encode()
 _REMEMBERED = 4096
 
 
@@ -52,6 +52,15 @@ def _instant_or(time: datetime | None, otherwise: int) -> int:
         return otherwise
     found = nanoseconds(time)
     return found if -_LATEST <= found <= _LATEST else otherwise
+
+
+def _cause_time(text: str) -> int:
+    """Return the time of a header as nanoseconds since 1970; 0 if it is not one."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return 0
+    return 0 if time.tzinfo is None else _instant_or(time, 0)
 
 
 def _money(text: str | None) -> str | None:
@@ -108,7 +117,8 @@ class TypedRows:
         message = Message(kept.subject, kept.payload, headers)
         kind = event_type_of(kept.subject)
         # Most messages have none, and a failed search for a header costs as much as the rest.
-        cause = headers.get(CAUSE_TIME, "") if _CAUSE_TIME in kept.headers else ""
+        cause = _text(headers.get(CAUSE, "")) if _CAUSE in kept.headers else ""
+        since = _cause_time(headers.get(CAUSE_TIME, "")) if _CAUSE_TIME in kept.headers else 0
         time = kept.received
         event: Any = None
         if kind is not None:
@@ -123,7 +133,8 @@ class TypedRows:
             identifier = event.id
             maker = self._makers.get(kind)  # type: ignore[arg-type]
             if maker is not None:
-                cause = maker(rows, stream, kept, event, time, cause, source) or cause
+                about = maker(rows, stream, kept, event, time, cause, source, since)
+                cause = cause or about
         if with_event:
             identifier = identifier or headers.get(MESSAGE_ID, "")
             rows.setdefault("events", []).append(
@@ -160,7 +171,7 @@ class TypedRows:
         return received if found < -_LATEST else found
 
     def _bar(
-        self, rows: Rows, stream: str, kept: KeptMessage, event: DataEvent, time: int, *_: str
+        self, rows: Rows, stream: str, kept: KeptMessage, event: DataEvent, time: int, *_: Any
     ) -> str:
         bar = event.ohlc
         if bar is not None:
@@ -190,6 +201,7 @@ class TypedRows:
         time: int,
         cause: str,
         source: str,
+        since: int,
     ) -> str:
         rows.setdefault("signals", []).append(
             (
@@ -200,8 +212,9 @@ class TypedRows:
                 time,
                 _text(event.signal),
                 _money(event.strength),
-                _text(cause),
+                cause,
                 source,
+                since,
             )
         )
         return ""
@@ -215,6 +228,7 @@ class TypedRows:
         time: int,
         cause: str,
         source: str,
+        since: int,
     ) -> str:
         stop_loss = event.stop_loss
         self._trading.add_order(event)
@@ -238,8 +252,9 @@ class TypedRows:
                 _money(event.trail_percent),
                 None if stop_loss is None else _money(stop_loss.limit_price),
                 None if stop_loss is None else _money(stop_loss.stop_price),
-                _text(cause),
+                cause,
                 source,
+                since,
             )
         )
         return ""
@@ -253,11 +268,12 @@ class TypedRows:
         time: int,
         cause: str,
         source: str,
+        since: int,
     ) -> str:
         place = (stream, kept.sequence, _text(event.id), "cancel", _text(event.order_id))
         nothing = (None,) * 7
         rows.setdefault("orders", []).append(
-            (*place, _text(event.symbol), time, "", None, "", "", *nothing, _text(cause), source)
+            (*place, _text(event.symbol), time, "", None, "", "", *nothing, cause, source, since)
         )
         return event.order_id
 
@@ -270,6 +286,7 @@ class TypedRows:
         time: int,
         cause: str,
         source: str,
+        since: int,
     ) -> str:
         rows.setdefault("orders", []).append(
             (
@@ -291,8 +308,9 @@ class TypedRows:
                 _money(event.trail_percent),
                 None,
                 None,
-                _text(cause),
+                cause,
                 source,
+                since,
             )
         )
         return event.order_id
@@ -306,6 +324,7 @@ class TypedRows:
         time: int,
         _cause: str,
         source: str,
+        _since: int,
     ) -> str:
         is_booked = self._trading.book(rows, stream, kept.sequence, event, time)
         rows.setdefault("executions", []).append(
@@ -330,7 +349,7 @@ class TypedRows:
         return event.order_id
 
     def _denial(
-        self, rows: Rows, stream: str, kept: KeptMessage, event: DenialEvent, time: int, *_: str
+        self, rows: Rows, stream: str, kept: KeptMessage, event: DenialEvent, time: int, *_: Any
     ) -> str:
         order_id = "" if event.order is None else event.order.id
         rows.setdefault("denials", []).append(
@@ -349,7 +368,7 @@ class TypedRows:
         return order_id
 
     def _control(
-        self, rows: Rows, stream: str, kept: KeptMessage, event: ControlEvent, time: int, *_: str
+        self, rows: Rows, stream: str, kept: KeptMessage, event: ControlEvent, time: int, *_: Any
     ) -> str:
         rows.setdefault("control", []).append(
             (

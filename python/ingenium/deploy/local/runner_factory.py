@@ -34,6 +34,7 @@ from ingenium.config import Settings
 from ingenium.deploy.local.app_history import warm_up_of
 from ingenium.deploy.local.app_space import space_lease
 from ingenium.deploy.local.component_service import ComponentService
+from ingenium.deploy.local.live_metrics import live_gauges
 from ingenium.deploy.local.status_reporter import ReportingRunner, StatusReporter
 from ingenium.errors import ConfigError
 from ingenium.events import TradingState
@@ -100,7 +101,8 @@ async def make_live_runner(
     member = await _make_member(bus, app, component, settings, adopt=adopt)
     if not isinstance(bus, NatsBus):
         return member
-    reporter = StatusReporter(bus, app.name, member)
+    gauges = live_gauges(app.middleware, bus, member)
+    reporter = StatusReporter(bus, app.name, member, on_tick=gauges)
     service = ComponentService(bus, app, member, reporter.life, reporter.status)
     return ReportingRunner(member, reporter, service)
 

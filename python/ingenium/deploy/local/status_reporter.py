@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
@@ -44,12 +45,21 @@ class StatusReporter:
         bus: The component's own connection.
         app: Name of the app.
         member: Runs the component.
+        on_tick: Called once per second, and at the end.
 
     Attributes:
         life: Tells this start of the component from all others.
     """
 
-    def __init__(self, bus: Bus, app: str, member: Observed) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        app: str,
+        member: Observed,
+        *,
+        on_tick: Callable[[], None] | None = None,
+    ) -> None:
+        self._on_tick = on_tick
         self._bus = bus
         self._app = app
         self._member = member
@@ -81,6 +91,11 @@ class StatusReporter:
             _log.warning("%s cannot receive status requests: %s", name, error)
         await self.say("starting")
         self._tick = asyncio.create_task(self._run())
+
+    def tick(self) -> None:
+        """Set the gauges of metrics, before the component's store is closed."""
+        if self._on_tick is not None:
+            self._on_tick()
 
     async def say(self, state: str, problem: str = "") -> None:
         """Publish the life-cycle state of the component, and use it in later statuses.
@@ -119,6 +134,7 @@ class StatusReporter:
         while True:
             await asyncio.sleep(_TICK_SECONDS)
             ticks += 1
+            self.tick()
             lag = None if self._member.pause.is_on else self._member.lag()
             if text := watch.observe(lag):
                 self._bus.report(Incident(IncidentKind.BEHIND, text))
@@ -213,4 +229,5 @@ class ReportingRunner:
             await self._member.stop()
         finally:
             await self._service.close()
+            self._reporter.tick()
             await self._reporter.end()
