@@ -78,9 +78,9 @@ class Progress:
         handling: Type of the event that is being handled; ``None`` between events.
         handling_since: When its handling began; only meaningful with `handling`.
         handling_kept_at: When the server kept it; ``None`` if no stream has it.
+        tallies: Calls of handlers, by the type of the event.
         on_sent: Called with sent events and the age of their cause in seconds, for metrics;
             ``None`` for no call.
-        tallies: Calls of handlers, by the type of the event.
     """
 
     __slots__ = (
@@ -112,9 +112,9 @@ class Progress:
         self.handling: type[Event] | None = None
         self.handling_since: datetime | None = None
         self.handling_kept_at: datetime | None = None
-        self.on_sent: Callable[[Sequence[Event], float], None] | None = None
         self.tallies: dict[type[Event], HandlerTally] = {}
         self._began = 0.0
+        self.on_sent: Callable[[Sequence[Event], float], None] | None = None
 
     def begin(self, event: Event, now: datetime, kept_at: datetime | None = None) -> None:
         """Record that the handling of an event begins.

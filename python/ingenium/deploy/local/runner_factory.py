@@ -101,9 +101,8 @@ async def make_live_runner(
     member = await _make_member(bus, app, component, settings, adopt=adopt)
     if not isinstance(bus, NatsBus):
         return member
-    reporter = StatusReporter(
-        bus, app.name, member, on_tick=live_gauges(app.middleware, bus, member)
-    )
+    gauges = live_gauges(app.middleware, bus, member)
+    reporter = StatusReporter(bus, app.name, member, on_tick=gauges)
     service = ComponentService(bus, app, member, reporter.life, reporter.status)
     return ReportingRunner(member, reporter, service)
 

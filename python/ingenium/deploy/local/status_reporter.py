@@ -228,6 +228,6 @@ class ReportingRunner:
         try:
             await self._member.stop()
         finally:
-            self._reporter.tick()
             await self._service.close()
+            self._reporter.tick()
             await self._reporter.end()
