@@ -12,7 +12,8 @@ use crate::publisher::{Outbox, Publisher, Shared};
 use crate::settings::{BINARY, JSON};
 use crate::status::Last;
 use crate::subjects::{DATA, EXECUTION, PORTFOLIO, SIGNAL, covers, data_subject};
-use crate::v1::{DataEvent, LockstepReport};
+use crate::trace::TRACEPARENT;
+use crate::v1::{DataEvent, LockstepReport, OrderEvent};
 use crate::{Bar, Error, Settings, json};
 
 /// What a component does in its app.
@@ -180,6 +181,7 @@ impl Component {
             let Some(message) = read::<M>(arrived) else { return Ok(()) };
             let mut shared = out.publisher.lock();
             shared.cause.begin(number, "", None, &arrived.payload);
+            shared.traces.begin(header(arrived, TRACEPARENT), None);
             shared.last = Some(Last::new(M::NAME, None));
             drop(shared);
             handle(out, &message)
@@ -244,6 +246,8 @@ fn begin_event<E: Event>(out: &Outbox, number: u64, arrived: &Arrived) -> Option
     let event: E = read(arrived)?;
     let mut shared = out.publisher.lock();
     shared.cause.begin(number, event.id(), event.time(), &arrived.payload);
+    let order = (E::NAME == OrderEvent::NAME).then(|| event.id());
+    shared.traces.begin(header(arrived, TRACEPARENT), order);
     shared.last = Some(Last::new(E::NAME, event.symbol()));
     drop(shared);
     Some(event)

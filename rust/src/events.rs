@@ -36,6 +36,10 @@ pub trait Event: Message + Name + Default {
     fn own_id(&self, _component: &str) -> Option<String> {
         None
     }
+    /// The id of the order that an execution reports on; `None` for another type.
+    fn reported_order(&self) -> Option<&str> {
+        None
+    }
 }
 
 macro_rules! event {
@@ -58,6 +62,12 @@ macro_rules! event {
     (@symbol symbol) => {
         fn symbol(&self) -> Option<&str> {
             Some(&self.symbol)
+        }
+    };
+    (@symbol execution) => {
+        event!(@symbol symbol);
+        fn reported_order(&self) -> Option<&str> {
+            Some(&self.order_id)
         }
     };
     (@symbol none) => {
@@ -87,7 +97,7 @@ event!(SignalEvent, SIGNAL, "signal", optional, symbol);
 event!(OrderEvent, "ingenium.portfolio.order", "order", always, symbol);
 event!(CancelEvent, "ingenium.portfolio.cancel", "cancel", always, symbol);
 event!(ReplaceEvent, "ingenium.portfolio.replace", "order", always, symbol);
-event!(ExecutionEvent, EXECUTION, "exec", always, symbol);
+event!(ExecutionEvent, EXECUTION, "exec", always, execution);
 event!(DenialEvent, "ingenium.risk.denial", "denial", always, symbol);
 event!(ControlEvent, "ingenium.control.trading", "control", always, none);
 

@@ -19,6 +19,7 @@ mod run;
 mod settings;
 mod status;
 mod subjects;
+mod trace;
 /// The types that `buf generate` makes of the schemas of the bus.
 #[path = "../gen/ingenium/v1/ingenium.v1.rs"]
 #[allow(clippy::all, missing_docs)]
@@ -32,6 +33,7 @@ pub use publisher::{Outbox, Publisher};
 pub use run::run_strategy;
 pub use settings::Settings;
 pub use subjects::{check_symbol, data_subject};
+pub use trace::{process_span_id, send_span_id, trace_id};
 
 /// What goes wrong, in words.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;

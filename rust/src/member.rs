@@ -101,6 +101,7 @@ impl Component {
         }
         let mut shared = publisher.lock();
         shared.cause.end();
+        shared.traces.end();
         // Readable or not, and for what failed the report says why.
         if let Some(count) = handled(&mut shared, kind) {
             *count += 1;

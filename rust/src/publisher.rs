@@ -10,6 +10,7 @@ use crate::events::Event;
 use crate::settings::{BINARY, JSON, Settings};
 use crate::status::Last;
 use crate::subjects::Kind;
+use crate::trace::{TRACEPARENT, Traces};
 use crate::v1::{LockstepReport, SignalEvent};
 use crate::{Error, json};
 
@@ -17,6 +18,7 @@ use crate::{Error, json};
 pub(crate) struct Shared {
     pub report: LockstepReport,
     pub cause: Cause,
+    pub traces: Traces,
     /// Why events may be missing; empty when none are.
     pub problem: String,
     pub last: Option<Last>,
@@ -62,8 +64,13 @@ impl Publisher {
         if shared.notes_sent {
             shared.last = Some(Last::new(E::NAME, event.symbol()));
         }
+        let trace = shared.traces.header(event.id(), event.reported_order());
         drop(shared);
-        self.outgoing(subject, event.id(), &event, &self.settings.content_type)
+        let mut out = self.outgoing(subject, event.id(), &event, &self.settings.content_type)?;
+        if let Some(trace) = trace {
+            out.headers.insert(TRACEPARENT, trace.as_str());
+        }
+        Ok(out)
     }
 
     fn outgoing<M: Message + Name>(

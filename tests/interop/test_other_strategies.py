@@ -15,6 +15,7 @@ import pytest
 from support.running import ingenium
 from support.signing_in import KINDS, answers_over_tls, refuses_strangers
 from support.tools import need_program
+from support.trace_headers import carries_the_trace_on
 
 import ingenium as sdk
 from ingenium import DataEvent, Ohlc, SignalEvent
@@ -181,3 +182,13 @@ def test_strategy_that_is_not_built_says_where_to_look(name: str, tmp_path: Path
     ended = ingenium("run", f"examples/demo/app.py:{name}", cwd=tmp_path)
     assert ended.code == 2
     assert "see the README.md of its example" in ended.err
+
+
+@pytest.mark.timeout(1500)
+@pytest.mark.parametrize("name", LANGUAGES)
+async def test_strategy_carries_the_trace_of_a_bar_on(
+    build: Build, nats_server: EmbeddedServer, name: str
+) -> None:
+    program = await asyncio.to_thread(build, name)
+    runner = [shutil.which(part) or part for part in LANGUAGES[name].runner]
+    await carries_the_trace_on(nats_server.url, [*runner, str(program), "AAPL"], {})
