@@ -352,7 +352,7 @@ async def test_order_tells_its_story(market: Market, database_url: str) -> None:
             ("execution", "filled buy 4 at 102, commission 0.50"),
         ]
         assert [row["step"] for row in records.order("order_2")] == ["denial"]
-        with pytest.raises(RecorderError, match="knows no order 'order_9'"):
+        with pytest.raises(RecorderError, match="has no order 'order_9'"):
             records.order("order_9")
 
 

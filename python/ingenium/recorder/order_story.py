@@ -85,7 +85,7 @@ def _scope_of(connection: Connection, order_id: str, where: str, app: str | None
         return app
     if app is not None or not scopes:
         others = f"; {', '.join(sorted(scopes)[:_LISTED])} has it" if scopes else ""
-        raise RecorderError(f"{where} knows no order {order_id!r}{others}")
+        raise RecorderError(f"{where} has no order {order_id!r}{others}")
     if len(scopes) > 1:
         raise ConfigError(
             f"{len(scopes)} runs have order {order_id!r}: name one of "

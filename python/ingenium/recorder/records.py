@@ -304,4 +304,6 @@ def _read_cursor(text: str) -> tuple[int, str, int]:
     try:
         return int(time), stream, int(sequence)
     except ValueError:
-        raise ConfigError(f"page {text!r} is none: hand on what the page before gave") from None
+        raise ConfigError(
+            f"page {text!r} is not valid: pass the token that the previous page returned"
+        ) from None
