@@ -356,7 +356,7 @@ async def test_each_message_is_read_in_the_form_that_it_says_it_has(bus, headers
 @pytest.mark.parametrize(
     ("payload", "content_type_", "problem"),
     [
-        (b"\x0a\x05AA", "application/protobuf", "4 bytes that are no binary"),
+        (b"\x0a\x05AA", "application/protobuf", "4 bytes are not a binary"),
         (b"{}", "application/protobuf", "looks like JSON"),
         (b"<signal/>", "text/xml", "is 'text/xml': send application/json or application/protobuf"),
         (encode_binary(signal_event("A")), None, "Content-Type: application/protobuf"),

@@ -60,7 +60,7 @@ async def test_order_without_ids_tells_its_story_by_time(market: Market, databas
             ("execution", "filled buy 4 at 102, commission 0.50", "by id"),
         ]
         assert [row["step"] for row in records.order("order_2")] == ["denial"]
-        with pytest.raises(RecorderError, match="knows no order 'order_9'"):
+        with pytest.raises(RecorderError, match="has no order 'order_9'"):
             records.order("order_9")
 
 

@@ -139,7 +139,7 @@ def test_nothing_recorded_is_an_empty_table_in_each_form(database: Database) -> 
             assert list(table.to_pandas().columns) == list(table.columns)
             assert len(table.notes) == 1
             assert table.notes[0].endswith("there are none")
-        with pytest.raises(RecorderError, match="knows no order 'order_1'"):
+        with pytest.raises(RecorderError, match="has no order 'order_1'"):
             records.order("order_1")
 
 

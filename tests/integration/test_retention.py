@@ -286,7 +286,7 @@ def test_readers_say_what_was_deleted(database: Database) -> None:
         assert records.pnl("app", since=T0).notes == (text,)
         assert records.order("order_4").notes == ()
         assert records.order("order_9").notes == (text,)
-        with pytest.raises(RecorderError, match=f"knows no order 'order_1'; {re.escape(text)}"):
+        with pytest.raises(RecorderError, match=f"has no order 'order_1'; {re.escape(text)}"):
             records.order("order_1")
 
 
@@ -355,7 +355,7 @@ def test_command_deletes_what_is_not_kept(
     record("app", prune=True, keep="30d", database=database.text)
     # All is of 2024.
     assert capsys.readouterr().err == "deleted 15 events\n"
-    with pytest.raises(RecorderError, match="knows no order 'order_1'; events of app received"):
+    with pytest.raises(RecorderError, match="has no order 'order_1'; events of app received"):
         order_command("order_1", database=database.text)
     positions("app", at="2024-01-02T13:00", csv=True, database=database.text)
     shown = capsys.readouterr()

@@ -175,7 +175,7 @@ def test_program_that_dies_ends_the_backtest_with_its_last_words(folder: Path) -
 def test_program_without_a_command_and_look_ahead_are_refused_with_the_cure(folder: Path) -> None:
     ended = ingenium("backtest", "app.py:elsewhere", cwd=folder)
     assert ended.code == 1
-    assert "give its command to External" in ended.err
+    assert "pass its command to External" in ended.err
     ended = ingenium("backtest", "app.py:in_go", "--check-lookahead", cwd=folder)
     assert ended.code == 1
     assert "another program" in ended.err

@@ -114,8 +114,8 @@ class Replay:
         for component in app.components:
             if isinstance(component, External):
                 raise BacktestError(
-                    f"{component} is another program, and this runs what "
-                    "is in Python: use ingenium backtest or ingenium run"
+                    f"{component} is an external program, and this function runs only Python "
+                    "components: use ingenium backtest or ingenium run"
                 )
             if handle_of(component).has_run:
                 raise BacktestError(
@@ -124,7 +124,7 @@ class Replay:
                 )
         if not app.historical:
             raise BacktestError(
-                "app has live ingestors: give it ones that read history, such as CsvIngestor"
+                "app has live ingestors: use historical ingestors, such as CsvIngestor"
             )
         self._app = app
         if app.limits_history:

@@ -91,7 +91,7 @@ def check_lookahead(
     """
     if isinstance(app, App):
         raise BacktestError(
-            "each run needs a fresh app: pass a function that makes it, or its name"
+            "each run needs a new App: pass a function that returns one, or its name"
         )
     if cuts < 1:
         raise ConfigError(f"cuts is {cuts}: use at least 1")
@@ -266,7 +266,11 @@ def _file_problems(watch: FileWatch) -> list[Lookahead]:
     fed = {**watch.opened.get(_FEEDING, {}), **watch.opened.get("", {})}
     found = [
         Lookahead(
-            "", f"reads {Path(name).name} while it is loaded, which is what an ingestor feeds"
+            "",
+            (
+                f"reads {Path(name).name} while it is loaded, although an ingestor reads that "
+                "file too"
+            ),
         )
         for name in watch.opened.get(_LOADING, {})
         if name in fed
@@ -277,7 +281,8 @@ def _file_problems(watch: FileWatch) -> list[Lookahead]:
         files = ", ".join(Path(name).name for name in names)
         found.append(
             Lookahead(
-                component, f"reads {files} while it handles events, where the future may stand"
+                component,
+                (f"reads {files} while it handles events, and the files may contain future data"),
             )
         )
     return found

@@ -154,15 +154,13 @@ def _check(app: App, start: datetime | None) -> None:
             )
         if isinstance(component, External) and component.command is None:
             raise BacktestError(
-                f"{component} is a program that somebody else starts: give "
-                "its command to External, so that the backtest can start it"
+                f"{component} is an external program without a command: pass its command to "
+                "External, so that the backtest can start it"
             )
     if not app.historical:
-        raise BacktestError(
-            "app has live ingestors: give it ones that read history, such as CsvIngestor"
-        )
+        raise BacktestError("app has live ingestors: use historical ingestors, such as CsvIngestor")
     if start is not None and isinstance(app.portfolio, External):
         raise BacktestError(
-            f"portfolio {app.portfolio.name!r} is another program, which cannot be told to "
-            "wait for the end of a warm-up: leave the start out"
+            f"portfolio {app.portfolio.name!r} is an external program, which cannot wait for the "
+            "end of a warm-up: omit start"
         )

@@ -51,7 +51,7 @@ def backtest_problems(
     lines: list[str] = []
     if start is not None and not len(curve):
         lines.append(
-            f"start {as_asked(start)} is behind the data, which ends on {day_of(log.last)}: all "
+            f"start {as_asked(start)} is after the end of the data, {day_of(log.last)}: all "
             f"{log.data:,} bars were the warm-up, and nothing was traded"
         )
     lines += _of_exchange(notes)
@@ -129,10 +129,10 @@ class _Traded:
             price = account.price(symbol)
             ended, goes_on = (_session(each, curve.zone) for each in (track.times[-1], last))
             yield (
-                f"{symbol} has no bars after {ended}, and others go on to {goes_on}: {quantity:f} "
-                "are still held, counted at the last price "
-                f"{'-' if price is None else format(price, 'f')}; if it was delisted, that is not "
-                "what was paid for them"
+                f"{symbol} has no bars after {ended}, and others go on to {goes_on}: "
+                f"{quantity:f} are still held, counted at the last price "
+                f"{'-' if price is None else format(price, 'f')}; if the symbol was delisted, "
+                "the position was worth something else"
             )
 
     def jumps(self, curve: EquityCurve) -> Iterator[str]:
@@ -188,9 +188,9 @@ def _of_symbols(symbols: Sequence[str]) -> Iterator[str]:
     if futures:
         shown = ", ".join(f"{s} {value:,g}" for s, value in islice(futures.items(), _MOST))
         yield (
-            "futures are booked at 1 a point, and their points are worth more or less in truth "
-            f"({shown}{', ...' * (len(futures) > _MOST)}): multiply the prices, or the quantities "
-            "and fees, by that"
+            "futures are booked at 1 a point, and but their point values differ "
+            f"({shown}{', ...' * (len(futures) > _MOST)}): multiply the prices, or the "
+            "quantities and fees, by that"
         )
 
 

@@ -199,7 +199,7 @@ class _RunOptions:
             self.on_app(app)
         if self.stressed and not stress_exchange(app):
             raise ConfigError(
-                "the app has no PaperExecutor, whose exchange could be harsher: run it as it is"
+                "the app has no PaperExecutor to stress: run it without the stress test"
             )
         return app
 

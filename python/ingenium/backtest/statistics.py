@@ -185,7 +185,9 @@ def longest_drawdown(values: Sequence[float], times: Sequence[float]) -> float:
     peak = float("-inf")
     is_under = False
     if len(values) != len(times):
-        raise ValueError(f"{len(values)} values have {len(times)} times: pass one for each")
+        raise ValueError(
+            f"{len(values)} values have {len(times)} times: pass one time for each value"
+        )
     for place, value in enumerate(values):
         if value < peak:
             is_under = True

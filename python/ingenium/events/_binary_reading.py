@@ -141,8 +141,8 @@ def _read_time(stamp: Any, path: str) -> datetime | None:
         pass
     raise WrongValueError(
         path,
-        f"{stamp.seconds} seconds and {nanos} nanoseconds are no time of the years 1 to 9999 in "
-        "UTC: send a valid google.protobuf.Timestamp",
+        f"{stamp.seconds} seconds and {nanos} nanoseconds are not a time in the years 1 to 9999 "
+        "in UTC: send a valid google.protobuf.Timestamp",
     )
 
 

@@ -137,12 +137,12 @@ class _Fillers:
 
     def _nested(self, field: Field) -> str:
         if field.message is None:
-            raise AssertionError(f"{field.name} is no message")
+            raise AssertionError(f"{field.name} is not a message")
         return self._filler(field.message)
 
     def _check(self, field: Field, variable: str) -> list[str]:
         if field.message is None:
-            raise AssertionError(f"{field.name} is no message")
+            raise AssertionError(f"{field.name} is not a message")
         name = f"class_{self._nested(field)}"
         self._names[name] = field.message.cls
         return [f"if type({variable}) is not {name}: decline()"]

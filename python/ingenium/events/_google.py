@@ -142,7 +142,7 @@ def google_binary_reader(cls: type[Any]) -> Callable[[bytes], Any]:
         try:
             return cls.FromString(payload)
         except ParseError:
-            problem = f"{len(payload)} bytes that are no binary {full_name_of(cls)}"
+            problem = f"{len(payload)} bytes are not a binary {full_name_of(cls)}"
             raise DecodeError(cls.__name__, "", problem) from None
 
     return read

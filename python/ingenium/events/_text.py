@@ -50,7 +50,7 @@ def double_text(value: float) -> str:
         ValueError: The value is not finite.
     """
     if not math.isfinite(value):
-        raise ValueError(f"{value} is no finite number")
+        raise ValueError(f"{value} is not a finite number")
     return _go_form(repr(value))
 
 
@@ -62,7 +62,7 @@ def float_text(value: float) -> str:
         OverflowError: The value is too large for single precision.
     """
     if not math.isfinite(value):
-        raise ValueError(f"{value} is no finite number")
+        raise ValueError(f"{value} is not a finite number")
     packed = struct.pack("<f", value)
     for digits in range(1, 10):
         text = f"{value:.{digits}g}"

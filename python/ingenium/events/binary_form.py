@@ -110,6 +110,6 @@ def _problem(schema: Schema, payload: bytes) -> str:
             f" send {ContentType.JSON}, or no such header"
         )
     return (
-        f"{len(payload)} bytes that are no binary {name}: send what a protobuf runtime makes of "
-        f"this message, or JSON with Content-Type: {ContentType.JSON}"
+        f"{len(payload)} bytes are not a binary {name}: send the protobuf encoding of this "
+        f"message, or JSON with Content-Type: {ContentType.JSON}"
     )

@@ -79,7 +79,7 @@ class Indicator:
         kind = type(self).__name__
         if not isinstance(state, Mapping) or state.get("kind") != kind:
             found = state.get("kind") if isinstance(state, Mapping) else state
-            raise StateError(f"saved state is of {found!r}, and this is {kind}")
+            raise StateError(f"saved state is of {found!r}, but the indicator is {kind}")
         if state.get("version") != _VERSION:
             raise StateError(
                 f"saved state of {kind} has version {state.get('version')!r}, and this program "
@@ -88,8 +88,8 @@ class Indicator:
         parameters = self._parameters()
         if state.get("parameters") != parameters:
             raise StateError(
-                f"saved state of {kind} is of {_listed(state.get('parameters'))}, and this one has "
-                f"{_listed(parameters)}"
+                f"saved state of {kind} is of {_listed(state.get('parameters'))}, but the "
+                f"indicator has {_listed(parameters)}"
             )
         fields = state.get("fields")
         names = ("value", *type(self).state_fields)
@@ -120,8 +120,8 @@ class Indicator:
         cls = type(self)
         if "state_fields" not in vars(cls):  # not cls.__dict__, which mypyc refuses
             raise StateError(
-                f"{cls.__name__} does not say what it keeps: name its attributes in state_fields, "
-                'such as state_fields = (*Sma.state_fields, "_mine")'
+                f"{cls.__name__} does not declare its state: list its attributes in "
+                'state_fields, such as state_fields = (*Sma.state_fields, "_mine")'
             )
 
     def __repr__(self) -> str:

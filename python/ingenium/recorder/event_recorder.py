@@ -40,8 +40,8 @@ _OF_SCOPE = "stream IN (SELECT stream FROM position WHERE scope = ?)"
 _STREAMS = (MONEY_STREAM.name, DATA_STREAM.name)
 _CORE = "core"
 _AT_MOST_ONCE = (
-    "AT MOST ONCE: the server keeps no streams (JetStream is off), so what is published while the "
-    "recorder is away, or is too slow, is not recorded"
+    "AT MOST ONCE: the server keeps no streams (JetStream is off), so what is published while "
+    "the recorder is down, or is too slow, is not recorded"
 )
 
 
@@ -301,7 +301,7 @@ class Recorder:
                 self._metrics.recorder_gaps.add(name)
                 self._on_notice(
                     f"GAP: messages {expected} to {each.sequence - 1} of {stream.label} are gone "
-                    "from the stream, and not recorded"
+                    "from the stream, and were not recorded"
                 )
             expected = each.sequence + 1
             stream.sequence = each.sequence
@@ -350,8 +350,8 @@ class Recorder:
         stream.epoch += 1
         stream.sequence = stream.mark = 0
         self._on_notice(
-            f"stream {stream.name} was made anew, or has lost its end: it is recorded from its "
-            f"start as {stream.label}, behind {before}"
+            f"stream {stream.name} was recreated, or has lost its end: it is recorded from its "
+            f"start as {stream.label}, after {before}"
         )
         writer = self._writer
         assert writer is not None  # noqa: S101

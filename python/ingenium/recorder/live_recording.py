@@ -93,7 +93,7 @@ def with_running_server(app: str, settings: Settings) -> Settings:
     running = running_servers(settings.data_directory / app, READER)
     if not running:
         raise ConfigError(
-            f"app {app!r} has no server that runs: start it with ingenium run in this "
+            f"app {app!r} has no running server: start the app with ingenium run in this "
             "directory, or set NATS_SERVER"
         )
     return settings.with_server(running[0])

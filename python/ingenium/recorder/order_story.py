@@ -88,7 +88,7 @@ def _scope_of(connection: Connection, order_id: str, where: str, app: str | None
     if app is not None or not scopes:
         others = f"; {', '.join(sorted(scopes)[:_LISTED])} has it" if scopes else ""
         gone = "".join(f"; {each}" for each in deletions(connection, app))
-        raise RecorderError(f"{where} knows no order {order_id!r}{others}{gone}")
+        raise RecorderError(f"{where} has no order {order_id!r}{others}{gone}")
     if len(scopes) > 1:
         raise ConfigError(
             f"{len(scopes)} runs have order {order_id!r}: name one of "

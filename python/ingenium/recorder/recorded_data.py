@@ -112,7 +112,7 @@ class RecordedIngestor(Ingestor):
         """Return how many events were put in another place, or could not be decoded."""
         source, found = Path(self._window.place).name, []
         if self._late:
-            text = "events arrived after later ones, and are put where their time belongs"
+            text = "events arrived after later ones, and are sorted by their time"
             found.append(DataNote(source, "clipped", self._late, f"order: {text}"))
         if self._damaged:
             text = "events cannot be decoded"
@@ -198,7 +198,7 @@ def _exported(folder: Path, window: RecordedWindow) -> Iterator[_Row]:
     place = folder / f"table={EVENTS.name}"
     kind = next((kind for kind in ("parquet", "arrow") if any(place.glob(f"*/*.{kind}"))), None)
     if kind is None:
-        raise RecorderError(f"{folder} is no export in Parquet or Arrow: see ingenium export")
+        raise RecorderError(f"{folder} is not an export in Parquet or Arrow: see ingenium export")
     first, end = window.times
     field: Any = dataset.field
     time = field("time").cast(pyarrow.int64())

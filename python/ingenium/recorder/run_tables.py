@@ -52,7 +52,7 @@ def compare_runs(found: Mapping[str, Any], run_ids: Sequence[str], where: str) -
         raise ConfigError("a comparison needs the ids of two runs or more: see ingenium runs")
     for run_id in run_ids:
         if run_id not in found:
-            raise RecorderError(f"{where} knows no run {run_id!r}")
+            raise RecorderError(f"{where} has no run {run_id!r}")
     columns = [_flat(found[run_id]) for run_id in run_ids]
     names = list(dict.fromkeys(name for column in columns for name in column))
     rows = [

@@ -137,8 +137,8 @@ class BatchWriter(ABC):
         rows = self.query("SELECT sequence, holder FROM position WHERE stream = ?", (batch.stream,))
         sequence, holder = rows[0] if rows else (None, "nobody")
         return RecorderError(
-            f"another recorder writes to {self._database.text}: the position of {batch.stream} is "
-            f"{sequence}, not {batch.before}, and {holder} holds it; stop one of the two"
+            f"another recorder writes to {self._database.text}: the position of {batch.stream} "
+            f"is {sequence}, not {batch.before}, and {holder} holds it; stop one of the two"
         )
 
     def _held(self, process: int | None = None) -> RecorderError:

@@ -73,7 +73,7 @@ def read_row(kind: type[_RowT], data: bytes, key: str) -> _RowT:
     except (msgspec.MsgspecError, IngeniumError, UnicodeError) as error:
         raise ComponentError(
             f"saved row {key!r} is {data[:200]!r}, which cannot be read as {kind.__name__}: "
-            f"{error}: start from a state that is whole"
+            f"{error}: start from a complete state"
         ) from error
     return row
 

@@ -34,9 +34,9 @@ def write_user_state(state: object, name: str) -> bytes:
     except _NotSavableError as error:
         problem = str(error)
     except RecursionError:
-        problem = "it holds itself, or is nested too deep"
+        problem = "it contains itself, or is nested too deeply"
     except UnicodeEncodeError as error:
-        problem = f"it holds a text that is none in UTF-8: {error}"
+        problem = f"it contains a text that cannot be encoded as UTF-8: {error}"
     raise ComponentError(f"state of {name!r} cannot be saved: {problem}")
 
 

@@ -53,7 +53,7 @@ class RsiStrategy(Strategy):
         if buy_below > sell_above:
             raise ConfigError(
                 f"buy_below {buy_below!r} of {self.name} is above sell_above {sell_above!r}, so "
-                "one bar could be both: swap them"
+                "one bar could trigger both signals: swap them"
             )
         Rsi(period)  # refuses a bad period now, rather than at the first bar
         self._buy_below = buy_below

@@ -23,7 +23,9 @@ _FORBIDDEN = re.compile(r"[\x00-\x20\x7f]")
 
 def _check(subject: str, what: str) -> list[str]:
     if not isinstance(subject, str):
-        raise SubjectError(f"{what} {subject!r} is no string: pass one like 'ingenium.my.subject'")
+        raise SubjectError(
+            f"{what} {subject!r} is not a string: pass one like 'ingenium.my.subject'"
+        )
     if not subject:
         raise SubjectError(f"{what} is empty: pass one like 'ingenium.my.subject'")
     if found := _FORBIDDEN.search(subject):
@@ -69,7 +71,7 @@ def check_pattern(pattern: str) -> None:
     """
     parts = _check(pattern, "subject")
     if ">" in parts[:-1]:
-        raise SubjectError(f"subject {pattern[:80]!r} goes on after >: it must be the last part")
+        raise SubjectError(f"subject {pattern[:80]!r} continues after >: > must be the last part")
     for part in parts:
         if len(part) > 1 and ("*" in part or ">" in part):
             raise SubjectError(

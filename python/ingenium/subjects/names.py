@@ -120,7 +120,7 @@ def _refuse(what: str, name: str, problem: str) -> SubjectError:
 def _check(what: str, name: str, spaces: str) -> None:
     """Refuse a name that cannot be a token of a subject; characters in ``spaces`` are allowed."""
     if name.__class__ is not str and not isinstance(name, str):
-        raise SubjectError(f"{what} {name!r} is no string: pass one like 'AAPL'")
+        raise SubjectError(f"{what} {name!r} is not a string: pass one like 'AAPL'")
     if not name:
         raise _refuse(what, name, "is empty")
     if len(name) > MAX_SYMBOL_LENGTH:

@@ -107,7 +107,7 @@ def shut_down(shutdown: Callable[[], object], what: str) -> None:
     thread.join(CLOSE_SECONDS)
     if thread.is_alive():
         _log.warning(
-            "the collector has not taken all %s within %g s: the rest is dropped",
+            "the collector did not accept all %s within %g s: the rest is dropped",
             what,
             CLOSE_SECONDS,
         )

@@ -38,7 +38,8 @@ def test_symbol_that_ends_early_while_held_is_said() -> None:
     [line] = result.problems
     assert line == (
         "LEH has no bars after 2024-01-03, and others go on to 2024-01-20: 10 are still held, "
-        "counted at the last price 3.65; if it was delisted, that is not what was paid for them"
+        "counted at the last price 3.65; if the symbol was delisted, the position was worth "
+        "something else"
     )
 
 
@@ -221,7 +222,7 @@ def test_pairs_of_currencies() -> None:
 def test_future_is_booked_at_one_a_point_and_that_is_said(symbol: str, value: float) -> None:
     assert point_value(symbol) == value
     [line] = run(Prices([100] * 4, symbol), strategy=Says({1: Signal.LONG})).problems
-    assert line.startswith("futures are booked at 1 a point, and their points are worth more or")
+    assert line.startswith("futures are booked at 1 a point, but their point values differ")
     assert f"({symbol} {value:,g})" in line
 
 

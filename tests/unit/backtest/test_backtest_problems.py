@@ -196,7 +196,7 @@ def test_start_behind_the_data_is_said() -> None:
     result = run(strategy=Says({2: Signal.LONG}), start=datetime(2025, 1, 1, tzinfo=UTC))
     assert len(result.equity) == 0
     assert result.problems[-1] == (
-        "start 2025-01-01 is behind the data, which ends on 2024-01-06: all 5 bars were the "
+        "start 2025-01-01 is after the end of the data, 2024-01-06: all 5 bars were the "
         "warm-up, and nothing was traded"
     )
     assert "sent 1 signal only in the warm-up, which is not traded" in result.problems[0]

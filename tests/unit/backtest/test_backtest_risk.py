@@ -271,7 +271,7 @@ def test_limits_are_off_only_when_asked_for_and_the_result_says_so() -> None:
             "were worked here"
         ),
     )
-    assert "They were off, as asked" in render(off)
+    assert "Risk limits were off, as requested" in render(off)
     assert "Risk limits" not in render(bare)
 
 
@@ -288,7 +288,7 @@ def test_report_and_json_count_denials_by_limit_with_the_first_case() -> None:
         "detail": "quantity 11 is above 10",
     }
     page = render(result)
-    assert "They were on, as on live data, and denied 4 orders." in page
+    assert "Risk limits were on, as on live data, and denied 4 orders." in page
     cells = "<td>4</td><td>2024-01-02 14:31</td><td>AAA</td><td>quantity 11 is above 10</td>"
     assert f'<th scope="row">max_order_quantity</th>{cells}' in page
     assert "denied no order" in render(run(["50"] * 3, {1: ["1"]}, limits)[0])

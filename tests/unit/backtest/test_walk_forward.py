@@ -48,7 +48,7 @@ def test_last_window_ends_with_history_to_the_microsecond() -> None:
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ({"folds": 0}, "0 folds do not fit"),
+        ({"folds": 0}, "0 folds are too few"),
         ({"folds": 2, "inside": 1.0}, "between 0 and 1"),
         ({"folds": 2, "way": "sideways"}, "use rolling or anchored"),
     ],
@@ -118,7 +118,7 @@ def test_walk_forward_names_the_fold_that_fails_and_judges_the_others() -> None:
 @pytest.mark.parametrize(
     ("figures", "reason"),
     [
-        ({"fills": 0, "exposure": 0.0}, "nothing was traded in it"),
+        ({"fills": 0, "exposure": 0.0}, "no parameters traded in it"),
         ({"fills": 0, "exposure": 0.4}, "none has a figure 'sharpe'"),
         ({"sharpe": 2.0, "max_drawdown": -1.5}, "their equity was at zero or below"),
         ({"sharpe": 2.0, "final_equity": -1.0}, "their equity was at zero or below"),

@@ -135,7 +135,7 @@ def test_time_is_cut_to_microseconds_as_in_json() -> None:
     [(-62_135_596_801, 0), (253_402_300_800, 0), (2**63 - 1, 0), (0, -1), (0, 1_000_000_000)],
 )
 def test_time_that_is_none_is_refused_with_its_field(seconds: int, nanos: int) -> None:
-    with pytest.raises(DecodeError, match=r"decode OrderEvent\.Timestamp: .* are no time"):
+    with pytest.raises(DecodeError, match=r"decode OrderEvent\.Timestamp: .* are not a time"):
         decode_binary(OrderEvent, _with_time(seconds, nanos))
 
 
@@ -199,7 +199,7 @@ def test_message_that_holds_itself_is_written_and_read() -> None:
 
 
 def test_message_that_nests_too_deeply_is_refused() -> None:
-    with pytest.raises(DecodeError, match=r"bytes that are no binary acme\.v1\.Tree"):
+    with pytest.raises(DecodeError, match=r"bytes are not a binary acme\.v1\.Tree"):
         decode_binary(Tree, _nested(200))
     assert decode_binary(Tree, _nested(50)).branches
     tree = Tree()
@@ -236,9 +236,9 @@ def test_number_that_is_none_is_refused_with_its_field(field: str, value: float)
 @pytest.mark.parametrize(
     ("payload", "problem"),
     [
-        (b"\xff", r"1 bytes that are no binary ingenium\.v1\.OrderEvent: send what a protobuf"),
-        (b"\x0a\x05AA", "4 bytes that are no binary"),
-        (b"\x1a\x02\xff\xfe", "4 bytes that are no binary"),
+        (b"\xff", r"1 bytes are not a binary ingenium\.v1\.OrderEvent: send the protobuf"),
+        (b"\x0a\x05AA", "4 bytes are not a binary"),
+        (b"\x1a\x02\xff\xfe", "4 bytes are not a binary"),
         (b'{"Symbol":"AAPL"}', "looks like JSON, and its header Content-Type says application/"),
     ],
 )

@@ -130,7 +130,7 @@ def test_indicator_of_a_users_class_says_what_it_keeps_or_is_refused():
             self.value = 2 * self.total
             return self.value
 
-    with pytest.raises(StateError, match="Silent does not say what it keeps"):
+    with pytest.raises(StateError, match="Silent does not declare its state"):
         Silent(3).state()
     double, again = Double(), Double()
     double.update(5.0)

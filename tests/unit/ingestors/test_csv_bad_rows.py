@@ -11,10 +11,10 @@ GOOD = "2024-01-02,10,12,9,11,100\n"
 AFTER = "2024-01-04,10,12,9,11,100\n"
 
 BAD = [
-    ("2024-01-03,10,12,9,nan,100", "close 'nan' is no number"),
-    ("2024-01-03,10,inf,9,11,100", "high 'inf' is no number"),
+    ("2024-01-03,10,12,9,nan,100", "close 'nan' is not a number"),
+    ("2024-01-03,10,inf,9,11,100", "high 'inf' is not a number"),
     ("2024-01-03,,12,9,11,100", "open is empty"),
-    ("2024-01-03,10,12,null,11,100", "low 'null' is no number"),
+    ("2024-01-03,10,12,null,11,100", "low 'null' is not a number"),
     ("2024-01-03,10,12,9,-11,100", "close -11 is not above 0"),
     ("2024-01-03,0,12,0,11,100", "open 0 is not above 0"),
     ("2024-01-03,10,12,0.00,11,100", "low 0.00 is not above 0"),
@@ -23,7 +23,7 @@ BAD = [
     ("2024-01-03,8,12,9,11,100", "open 8 lies outside of low 9 to high 12"),
     ("2024-01-03,10,12,9,12.01,100", "close 12.01 lies outside of low 9 to high 12"),
     ("2024-01-03,10,12,9,11,-5", "volume -5 is negative"),
-    ("2024-01-03,10,12,9,11,many", "volume 'many' is no number"),
+    ("2024-01-03,10,12,9,11,many", "volume 'many' is not a number"),
     ("2024-01-03,10,12,9,11", "has 5 fields, expected 6"),
     ("2024-01-03,10,12,9,11,1,234", "has 7 fields, expected 6"),
     (",10,12,9,11,100", "time is empty"),
@@ -80,9 +80,7 @@ def test_bar_that_ends_after_the_last_time_there_is_is_a_bad_row(tmp_path):
 
 def test_quote_that_does_not_end_is_an_error_with_a_cure(tmp_path):
     path = write(tmp_path, GOOD, '"2024-01-03,1,1,1,1,1\n', AFTER * 6_000)
-    with pytest.raises(
-        DataFileError, match=r"AAPL\.csv, line .* look for a quote that does not end"
-    ):
+    with pytest.raises(DataFileError, match=r"AAPL\.csv, line .* look for an unclosed quote"):
         list(CsvIngestor(path).read())
 
 

@@ -73,9 +73,9 @@ def test_zip_of_several_members_is_merged_and_its_notes_name_the_member(tmp_path
         (6, "B"),
     ]  # fmt: skip
     assert ingestor.notes() == (
-        DataNote("archive.zip/B.csv", "skipped", 1, "line 4: open 'x' is no number"),
+        DataNote("archive.zip/B.csv", "skipped", 1, "line 4: open 'x' is not a number"),
     )
-    with pytest.raises(DataFileError, match=r"^archive\.zip/B\.csv, line 4: open 'x' is no number"):
+    with pytest.raises(DataFileError, match=r"^archive\.zip/B\.csv, line 4: open 'x' is not a number"):
         read(path)
 
 
@@ -141,7 +141,9 @@ def test_member_packed_by_an_unknown_method_is_refused_in_words(tmp_path):
         start = raw.index(mark) + place
         raw[start : start + 2] = (9).to_bytes(2, "little")  # deflate64, as Windows writes it
     path.write_bytes(raw)
-    with pytest.raises(DataFileError, match=r"X\.zip/X\.csv is packed by a method.*unpack it"):
+    with pytest.raises(
+        DataFileError, match=r"X\.zip/X\.csv uses an unknown compression method.*unpack it"
+    ):
         read(path)
 
 

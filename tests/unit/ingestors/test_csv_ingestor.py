@@ -276,8 +276,8 @@ def test_skipped_rows_are_logged_and_counted_and_kept_up_to_a_limit(tmp_path, ca
         assert len(list(ingestor.read())) == 2
     assert ingestor.skipped_count == 1_500
     assert len(ingestor.skipped) == 1_000
-    assert ingestor.skipped[0] == ("X.csv", 4, "open 'x' is no number")
-    assert caplog.messages[0] == "skipped X.csv, line 4: open 'x' is no number"
+    assert ingestor.skipped[0] == ("X.csv", 4, "open 'x' is not a number")
+    assert caplog.messages[0] == "skipped X.csv, line 4: open 'x' is not a number"
     assert len(caplog.messages) == 21
     assert caplog.messages[-1] == "skipped 1500 rows in all; the first 20 are above"
 
@@ -307,7 +307,7 @@ def test_file_whose_rows_are_all_bad_is_an_error_even_when_skipping(tmp_path):
         (b"PK\x03\x04rest", "X.csv is a damaged zip archive"),
         (b"PAR1rest", "X.csv: cannot read"),
         (b"\xd0\xcf\x11\xe0rest", "X.csv is an Excel workbook, not CSV: export it as CSV"),
-        (b"\x28\xb5\x2f\xfdrest", "X.csv is compressed with zstd, which is not read: unpack it"),
+        (b"\x28\xb5\x2f\xfdrest", "X.csv is compressed with zstd, which cannot be read: unpack it"),
         (b"Date,Open\x00\x01", "X.csv is binary, not CSV"),
         (gzip.compress(b"Date,Open" * 99)[:20], "cannot read"),
         (b"Date,Open,High,Low,Close\nfoo;1;1;1;1\n", "X.csv has no row of 5 fields"),

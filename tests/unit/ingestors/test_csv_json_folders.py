@@ -118,7 +118,7 @@ def test_types_of_mongodb_are_no_names(tmp_path):
 def test_line_that_is_no_json_is_a_bad_row_with_its_line(tmp_path):
     path = tmp_path / "X.jsonl"
     path.write_text("\n".join([*RECORDS, '{"time":"2024-01-04","op', "[1]"]))
-    with pytest.raises(DataFileError, match=r"X\.jsonl, line 3: is no JSON: "):
+    with pytest.raises(DataFileError, match=r"X\.jsonl, line 3: is not valid JSON: "):
         read(path)
     ingestor = CsvIngestor(path, on_bad_row="skip")
     assert len(list(ingestor.read_bars())) == 2
@@ -128,9 +128,9 @@ def test_line_that_is_no_json_is_a_bad_row_with_its_line(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('{"a": {"b": 1},\n "c": [1, 2]}', "is JSON of a form that is not known: write records"),
-        ('{"a":\n [1,', "X.json, line 2: is no JSON"),
-        ('{"a":[{"o": 1}],\n "b":[{"o": 1}]}', "is JSON of a form that is not known"),
+        ('{"a": {"b": 1},\n "c": [1, 2]}', "is JSON of an unknown form: write records"),
+        ('{"a":\n [1,', "X.json, line 2: is not valid JSON"),
+        ('{"a":[{"o": 1}],\n "b":[{"o": 1}]}', "is JSON of an unknown form"),
         ('[{"meta": 1, "quote": {"open": [1, 2]}}]', "X.json has no header"),
         ("[]", "X.json is empty"),
         ('[{"open": 1, "high": 1}]', "has no column for time and low and close"),
@@ -220,7 +220,7 @@ def test_header_in_square_brackets_is_no_json(tmp_path):
 def test_first_line_of_json_that_is_damaged_is_a_bad_row(tmp_path):
     path = tmp_path / "X.jsonl"
     path.write_text("\n".join(['{"time":"2024-01-01","open":[1', *RECORDS]))
-    with pytest.raises(DataFileError, match=r"X\.jsonl, line 1: is no JSON"):
+    with pytest.raises(DataFileError, match=r"X\.jsonl, line 1: is not valid JSON"):
         read(path)
     assert len(read(path, on_bad_row="skip")) == 2
 

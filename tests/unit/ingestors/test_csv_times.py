@@ -128,9 +128,7 @@ def test_days_first_and_months_first_in_one_file_are_an_error(tmp_path):
 
 
 def test_time_of_an_unknown_form_is_an_error_with_a_cure(tmp_path):
-    with pytest.raises(
-        DataFileError, match="time 'Q1 2024' has no form that is known: pass date_format"
-    ):
+    with pytest.raises(DataFileError, match="time 'Q1 2024' has no known format: pass date_format"):
         read_times(tmp_path, ["Q1 2024"])
 
 

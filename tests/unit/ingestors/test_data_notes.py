@@ -64,8 +64,8 @@ def folder(tmp_path: Path) -> Path:
 
 def expected() -> list[DataNote]:
     return [
-        DataNote("A.csv", "skipped", 2, "line 4: open '?' is no number"),
-        DataNote("B[x].csv", "skipped", 1, "line 5: open '?' is no number"),
+        DataNote("A.csv", "skipped", 2, "line 4: open '?' is not a number"),
+        DataNote("B[x].csv", "skipped", 1, "line 5: open '?' is not a number"),
         DataNote("notes.txt", "unread", 1, NO_HEADER),
         DataNote("A.csv", "guessed", 1, GUESS),
         DataNote("B[x].csv", "guessed", 1, GUESS),
@@ -114,7 +114,7 @@ def test_terminal_prints_a_line_for_each_kind(folder, command):
         if line.startswith(("skipped:", "guessed:", "unread:", "clipped:"))
     ]
     assert said == [
-        "skipped: 3 rows of 2 files, such as A.csv: line 4: open '?' is no number",
+        "skipped: 3 rows of 2 files, such as A.csv: line 4: open '?' is not a number",
         f"guessed: 2 files, such as A.csv: {GUESS}",
         f"unread: 1 file, notes.txt: {NO_HEADER}",
     ]

@@ -163,7 +163,7 @@ def test_runs_are_listed_and_compared(database: Database) -> None:
         with pytest.raises(ConfigError, match="2 runs have order"):
             records.order(order_id)
         assert {step[3] for step in records.order(order_id, first).rows} == {f"{first}/backtest"}
-        with pytest.raises(RecorderError, match="knows no run 'run_x'"):
+        with pytest.raises(RecorderError, match="has no run 'run_x'"):
             records.compare([first, "run_x"])
         with pytest.raises(ConfigError, match="two runs or more"):
             records.compare([first])

@@ -144,7 +144,7 @@ def test_window_without_data_says_so(
 def test_wrong_windows_and_places_are_refused(database: Database, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is not after since"):
         run_from(RecordedWindow(database.text, "demo", T0, T0))
-    with pytest.raises(RecorderError, match="is no export in Parquet or Arrow"):
+    with pytest.raises(RecorderError, match="is not an export in Parquet or Arrow"):
         list(RecordedIngestor(RecordedWindow(str(tmp_path / "."), "demo")).read())
     with pytest.raises(BacktestError, match="live ingestors"):
         run(make_app(Live("feed")))

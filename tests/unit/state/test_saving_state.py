@@ -117,8 +117,8 @@ SELF.append(SELF)
         ({"a": {7: 1}}, "value at ['a'] has the key 7: use texts as keys, such as '7'"),
         (NOON.replace(tzinfo=None), "a time without a zone: use one in UTC"),
         (object(), "it is of type object"),
-        (SELF, "it holds itself, or is nested too deep"),
-        ("\ud800", "none in UTF-8"),
+        (SELF, "it contains itself, or is nested too deeply"),
+        ("\ud800", "cannot be encoded as UTF-8"),
     ],
 )
 def test_state_that_cannot_be_saved_is_refused_with_its_place(state: object, text: str) -> None:

@@ -108,7 +108,7 @@ def _head(title: str, result: ReportedRun) -> str:
         said += f" · digest {result.events_digest}"
     failure = ""
     if result.failure:
-        failure = f'<p class="failure">It did not reach its end: {escape(result.failure)}</p>'
+        failure = f'<p class="failure">The run did not reach its end: {escape(result.failure)}</p>'
     return f"<header><h1>{escape(title)}</h1><p>{escape(said)}</p>{failure}</header>"
 
 
@@ -135,10 +135,10 @@ def _tiles(result: ReportedRun) -> str:
 
 
 def _honesty(result: ReportedRun, stressed: ReportedRun | None) -> str:
-    said = result.flattering() or ["nothing that the exchange knows of"]
+    said = result.flattering() or ["no assumption that the exchange reports"]
     lines = "".join(f"<li>{escape(line)}</li>" for line in said)
     if stressed is None:
-        beside = "There is no run on a harsher exchange beside this one."
+        beside = "There is no stressed run to compare with."
     else:
         own, other = result.stats, stressed.stats
         beside = (
@@ -170,13 +170,16 @@ def _problems(result: ReportedRun) -> str:
 
 def _limits(result: ReportedRun) -> str:
     if result.limits == "off":
-        return "<p>They were off, as asked: on live data orders may be denied that filled here.</p>"
+        return (
+            "<p>Risk limits were off, as requested: on live data, orders that filled here may be "
+            "denied.</p>"
+        )
     if not result.denials:
-        return "<p>They were on, as on live data, and denied no order.</p>"
+        return "<p>Risk limits were on, as on live data, and denied no order.</p>"
     denied = counted(result.denied_orders, "order")
     return (
-        f"<p>They were on, as on live data, and denied {denied}.</p>"
-        f"{denial_table(result.denials, result.equity.zone)}"
+        "<p>Risk limits were on, as on live data, and denied "
+        f"{denied}.</p>{denial_table(result.denials, result.equity.zone)}"
     )
 
 

@@ -61,7 +61,7 @@ def parse_conditions(texts: Sequence[str], names: Collection[str]) -> Condition:
                     return False
             except (TypeError, ArithmeticError) as error:
                 raise ConfigError(
-                    f"--where {text!r} cannot be told for {dict(point)}: {error}"
+                    f"--where {text!r} cannot be evaluated for {dict(point)}: {error}"
                 ) from error
         return True
 
@@ -71,7 +71,7 @@ def parse_conditions(texts: Sequence[str], names: Collection[str]) -> Condition:
 def _parse(text: str, names: Collection[str]) -> ast.expr:
     try:
         if len(text) > _MOST_LETTERS:
-            raise ConfigError(f"--where has {len(text)} letters: use {_MOST_LETTERS} at most")
+            raise ConfigError(f"--where has {len(text)} characters: use at most {_MOST_LETTERS}")
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         if isinstance(error, ConfigError):
@@ -96,7 +96,7 @@ def _parse(text: str, names: Collection[str]) -> ast.expr:
         isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.Not)
     ):
         raise ConfigError(
-            f"--where {text!r} compares nothing: write a condition such as 'fast < slow'"
+            f"--where {text!r} is not a comparison: write a condition such as 'fast < slow'"
         )
     return tree
 
@@ -156,5 +156,5 @@ def _value(node: ast.expr, point: Point) -> object:
 def _number(node: ast.expr, point: Point) -> float:
     value = _value(node, point)
     if not isinstance(value, int | float):
-        raise TypeError(f"{value!r} is no number")
+        raise TypeError(f"{value!r} is not a number")
     return value

@@ -35,12 +35,12 @@ def parse_parameter(text: str) -> tuple[str, list[Value]]:
     """
     name, equals, values = text.partition("=")
     if not equals or _NAME.fullmatch(name) is None or not values:
-        raise ConfigError(f"parameter {text!r} does not fit: write fast=5:50:5 or fast=5,10,20")
+        raise ConfigError(f"parameter {text!r} is not valid: write fast=5:50:5 or fast=5,10,20")
     if ":" not in values:
         return name, list(dict.fromkeys(_value(each.strip()) for each in values.split(",")))
     parts = values.split(":")
     if len(parts) not in {2, 3} or any(_NUMBER.fullmatch(part) is None for part in parts):
-        raise ConfigError(f"parameter {text!r} does not fit: write fast=5:50:5 or fast=5,10,20")
+        raise ConfigError(f"parameter {text!r} is not valid: write fast=5:50:5 or fast=5,10,20")
     first, last = Decimal(parts[0]), Decimal(parts[1])
     step = Decimal(parts[2]) if len(parts) == 3 else Decimal(1)
     if step <= 0 or last < first:

@@ -102,7 +102,7 @@ def _take(sweep: Sweep, payload: bytes, *, is_old: bool) -> str:
         if not is_current:
             run = SweepRun.failed(
                 run.point,
-                f"worker {worker} has read other data than is here: give it the same files",
+                f"worker {worker} has read different data files: give the worker the same files",
             )
         sweep.keep(key, run)
         return worker

@@ -176,9 +176,8 @@ class Sweep:
 
     def _unkept(self, error: OSError) -> BacktestError:
         return BacktestError(
-            f"cannot keep the runs in {self.path}: {error.strerror}: name another folder with "
-            "--folder, or make room and give the same command again, which goes on from what is "
-            "kept"
+            f"cannot save the runs in {self.path}: {error.strerror}: pass another --folder, or "
+            "free disk space and repeat the command, which resumes from the saved runs"
         )
 
     def _known(self) -> dict[str, SweepRun]:

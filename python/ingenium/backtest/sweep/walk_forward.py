@@ -129,9 +129,9 @@ def make_windows(
         ConfigError: An argument is invalid.
     """
     if folds < 1:
-        raise ConfigError(f"{folds} folds do not fit: use at least 1")
+        raise ConfigError(f"{folds} folds are too few: use at least 1")
     if not 0 < inside < 1:
-        raise ConfigError(f"a part of {inside} in sample does not fit: use one between 0 and 1")
+        raise ConfigError(f"in-sample part {inside} is not valid: use a number between 0 and 1")
     if way not in _WAYS:
         raise ConfigError(f"walk-forward {way!r} is unknown: use {' or '.join(_WAYS)}")
     # length * inside + folds * length * (1 - inside) is all of history.
@@ -206,7 +206,7 @@ def _why_none(runs: Sequence[SweepRun], by: str) -> str:
     if any(run.is_bust for run in runs):
         return "their equity was at zero or below"
     if all(run.is_idle for run in runs):
-        return "nothing was traded in it, by no parameters"
+        return "no parameters traded in it"
     return f"none has a figure {by!r}"
 
 

@@ -39,7 +39,7 @@ class Archive:
             self._zip = ZipFile(open_bytes(path))
         except (*READ_ERRORS, NotImplementedError, ValueError) as error:
             raise DataFileError(
-                f"{path.name} is a damaged zip archive: {error}; get it again"
+                f"{path.name} is a damaged zip archive: {error}; download the file again"
             ) from error
         self.members: dict[str, ZipInfo] = {
             info.filename: info for info in self._zip.infolist() if not info.is_dir()
@@ -71,6 +71,6 @@ class Archive:
             return self._zip.open(info)
         except NotImplementedError as error:
             raise DataFileError(
-                f"{name} is packed by a method that is not known ({error}): pack it again with "
+                f"{name} uses an unknown compression method ({error}): compress it again with "
                 "deflate, or unpack it"
             ) from error

@@ -66,7 +66,7 @@ class BadRows:
         """
         if self.raises:
             raise DataFileError(
-                f"{file}, line {line}: {reason}; mend the row, or pass on_bad_row='skip'"
+                f"{file}, line {line}: {reason}; correct the row, or pass on_bad_row='skip'"
             )
         self.drop(file, line, reason)
 

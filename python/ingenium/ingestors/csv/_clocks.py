@@ -171,7 +171,7 @@ def _place_of(text: str) -> timedelta | Zone | None:
         except ConfigError:
             pass
     raise ValueError(
-        f"has {name!r} behind its time, which is no zone that is known: write its offset, such as "
+        f"has {name!r} after its time, which is not a known time zone: write its offset, such as "
         "+01:00, or its name in the IANA list, such as Europe/Berlin"
     )
 

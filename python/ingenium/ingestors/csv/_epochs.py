@@ -80,8 +80,8 @@ def find_count(
                 break
             if min(values) > 0 and largest < _DAY * _PER_SECOND[unit]:
                 raise DataFileError(
-                    f"{name}: times such as {sample[-1]!r} count {_NAMES[unit]} of a day that the "
-                    "file does not tell: write the date into its rows"
+                    f"{name}: times such as {sample[-1]!r} count {_NAMES[unit]} of a day that "
+                    "the file does not state: write the date into its rows"
                 )
             said = f"times count {_NAMES[unit]} since 1970, by the distances between rows"
             return _of_unit(unit), False, said
@@ -134,7 +134,7 @@ def _micros(match: re.Match[str], micros: int) -> int:
 def _match(text: str) -> re.Match[str]:
     match = NUMBER.fullmatch(text)
     if match is None:
-        raise ValueError("is no count since 1970, as the first ones are")
+        raise ValueError("is not a count since 1970, as the first times are")
     return match
 
 
@@ -158,7 +158,7 @@ def _serial(zone: Zone) -> ReadTime:
     def read(text: str, last: datetime | None) -> datetime:
         number, _, clock = text.partition(" ")
         if NUMBER.fullmatch(number) is None:
-            raise ValueError("is no day of a spreadsheet, as the first ones are")
+            raise ValueError("is not a day of a spreadsheet, as the first times are")
         days = float(number)
         time = _FIRST_SERIAL + timedelta(seconds=round(days * _DAY))
         if clock:

@@ -185,7 +185,7 @@ class TextFile(BarFile):
                 raise DataFileError(f"{self.name} is {kind}, not CSV: export it as CSV")
         for magic, kind in _PACKED.items():
             if head.startswith(magic):
-                raise DataFileError(f"{self.name} is {kind}, which is not read: unpack it")
+                raise DataFileError(f"{self.name} is {kind}, which cannot be read: unpack it")
         if head[257:262] == b"ustar":
             raise DataFileError(f"{self.name} is a tar archive: unpack it and name its folder")
         if head.startswith((b"\xff\xfe", b"\xfe\xff")):

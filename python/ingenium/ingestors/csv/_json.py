@@ -76,11 +76,11 @@ class JsonFile(TableFile):
             raise self.failed(error) from error
         except json.JSONDecodeError as error:
             raise DataFileError(
-                f"{self.name}, line {error.lineno}: is no JSON: {error.msg}"
+                f"{self.name}, line {error.lineno}: is not valid JSON: {error.msg}"
             ) from error
         rows = _rows_of(document)
         if rows is None:
-            raise DataFileError(f"{self.name} is JSON of a form that is not known: write {_FORMS}")
+            raise DataFileError(f"{self.name} is JSON of an unknown form: write {_FORMS}")
         return rows
 
     def header(self) -> Sequence[Sequence[str]]:
@@ -100,7 +100,7 @@ class JsonFile(TableFile):
                     try:
                         yield number, _decode(text)
                     except ValueError as error:
-                        yield number, BrokenRow(f"is no JSON: {error}")
+                        yield number, BrokenRow(f"is not valid JSON: {error}")
         except READ_ERRORS as error:
             raise self.failed(error) from error
 
@@ -119,7 +119,7 @@ class JsonFile(TableFile):
             elif isinstance(value, list) and names is None:
                 yield number, [_text(cell) for cell in value]
             else:
-                yield number, BrokenRow("is no row like the first ones")
+                yield number, BrokenRow("is not a row like the first rows")
 
     def count_all(self) -> int:
         """Return the number of rows, counted by lines."""

@@ -129,7 +129,7 @@ def plain_number(text: str, *, decimal_comma: bool = False, volume: bool = False
     number = _ungrouped(number, decimal_comma, volume)
     match = _NUMBER.fullmatch(number)
     if match is None or not (match[2] or match[3]) or (minus and match[1]):
-        raise ValueError("is no number")
+        raise ValueError("is not a number")
     sign, whole, decimals, exponent = match.groups()
     if minus:
         sign, number = "-", f"-{number}"
@@ -163,17 +163,17 @@ def _ungrouped(number: str, decimal_comma: bool, volume: bool) -> str:
         number = number.replace("'", "")
     elif " " in number:
         if _SPACED.fullmatch(number) is None:
-            raise ValueError("is no number: a space may only stand between thousands")
+            raise ValueError("is not a number: a space may only stand between thousands")
         number = number.replace(" ", "")
     if decimal_comma:
         if "," in number:
             if _COMMA_DECIMAL.fullmatch(number) is None:
-                raise ValueError("is no number with a decimal comma, as others in the file are")
+                raise ValueError("is not a number with a decimal comma, as others in the file are")
             return number.replace(".", "").replace(",", ".")
         return number.replace(".", "") if _GROUPED_BY_DOTS.fullmatch(number) else number
     if "," in number:
         if _GROUPED.fullmatch(number) is None:
-            raise ValueError("is no number: a comma may only stand between thousands")
+            raise ValueError("is not a number: a comma may only stand between thousands")
         return number.replace(",", "")
     return number
 

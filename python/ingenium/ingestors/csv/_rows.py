@@ -283,8 +283,8 @@ class RowReader:
             yield
         except csv.Error as error:
             raise DataFileError(
-                f"{self.file.name}, line {rows.line_num}: is no CSV: {error}; look for a "
-                "quote that does not end"
+                f"{self.file.name}, line {rows.line_num}: is not valid CSV: {error}; look for an "
+                "unclosed quote"
             ) from error
         except READ_ERRORS as error:
             raise self.file.failed(error, rows.line_num) from error

@@ -274,8 +274,8 @@ def _sample(file: BarFile, layout: Layout) -> list[list[str]]:
                         break
         except csv.Error as error:
             raise DataFileError(
-                f"{file.name}, line {rows.line_num}: is no CSV: {error}; look for a "
-                "quote that does not end"
+                f"{file.name}, line {rows.line_num}: is not valid CSV: {error}; look for an "
+                "unclosed quote"
             ) from error
     if sample:
         return sample
@@ -382,7 +382,7 @@ def _symbol(file: BarFile, layout: Layout, options: Options) -> str:
     try:
         check_ticker(symbol)
         if not named and " " in symbol and symbol != symbol.upper():
-            raise ValueError(f"{symbol!r} is no name of an instrument, as 'BRK B' is")
+            raise ValueError(f"{symbol!r} is not the name of an instrument, such as 'BRK B'")
     except SubjectError as error:
         raise DataFileError(
             f"{file.name} gives no symbol: {error}; or pass symbol='...'"

@@ -125,8 +125,7 @@ def find_times(
     find_count(name, sample, zone, today)
     found = repr(sample[0]) if sample else "none"
     raise DataFileError(
-        f"{name}: time {found} has no form that is known: pass date_format, such as "
-        "'%d.%m.%y %H:%M'"
+        f"{name}: time {found} has no known format: pass date_format, such as '%d.%m.%y %H:%M'"
     )
 
 
@@ -237,7 +236,7 @@ def _by_pattern(
             plain = " ".join(text.split())
             if plain != text:
                 return read(plain, last)
-            raise ValueError("is no date in the form of the first ones")
+            raise ValueError("is not a date in the form of the first rows")
         clock = match[clock_group]
         date = text if clock is None else text[: match.start(clock_group)]
         day = days.get(date)
@@ -275,7 +274,7 @@ def _c_time(zone: Zone, today: date) -> ReadTime:
     def read(text: str, last: datetime | None) -> datetime:
         match = _C_TIME.fullmatch(text)
         if match is None:
-            raise ValueError("is no date in the form of the first ones")
+            raise ValueError("is not a date in the form of the first rows")
         month, day, clock, stated, year = match.groups()
         return read_date(f"{month} {day} {year} {clock} {stated or ''}".strip(), last)
 
