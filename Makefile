@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 READY_TO_BENCH := .venv/.ready-to-bench
-CHECKED := python/ingenium python/house.py tests examples bench proto
+CHECKED := python/ingenium python/house.py tests examples bench proto deploy
 
 .PHONY: help setup demo demo-go demo-java demo-rust demo-typescript test simulate chaos chaos-recorder mutate endure check format ci generate compile bench differential conformance lock clean
 
@@ -29,7 +29,7 @@ help:
 	@echo "differential     Go 1.24                        5 min   PAYLOADS=1000000 random payloads through the codec and through Go"
 	@echo "bench            network, C compiler            15 min  speed, as ratios to peers measured in the same run"
 	@echo "compile          C compiler                     1 min   compile the inner loop of backtests; COMPILE=0 removes the result"
-	@echo "generate         Go, cargo, npm                 1 min   regenerate code from proto/, and docs/asyncapi.yaml; skips absent tools"
+	@echo "generate         Go, cargo, npm                 1 min   regenerate code from proto/, docs/asyncapi.yaml, deploy/; skips absent tools"
 	@echo "lock             network                        1 min   renew python/requirements*.lock from pyproject.toml"
 	@echo "clean            -                              1 s     remove .venv, .ingenium, caches and compiled modules"
 	@echo "help             -                              1 s     this list"
@@ -96,10 +96,11 @@ endure: $(READY)
 check: $(READY)
 	$(BIN)/ruff check --config python/pyproject.toml $(CHECKED)
 	$(BIN)/ruff format --check --config python/pyproject.toml $(CHECKED)
-	cd python && ../$(BIN)/mypy ingenium house.py ../tests ../examples/demo ../bench ../proto
+	cd python && ../$(BIN)/mypy ingenium house.py ../tests ../examples/demo ../bench ../proto ../deploy
 	cd python && ../$(BIN)/lint-imports
 	PYTHONPATH=proto $(BIN)/python -m only_home
 	$(BIN)/python python/house.py
+	$(BIN)/python deploy/observability/render.py --check
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh proto/check.sh
 
 format: $(READY)
@@ -113,6 +114,7 @@ generate: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" buf generate
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh proto/ship.sh
 	PYTHONPATH=proto $(BIN)/python -m asyncapi
+	$(BIN)/python deploy/observability/render.py
 	@if command -v go >/dev/null; then \
 	  PATH="$(CURDIR)/$(BIN):$$PATH" buf generate --template go/buf.gen.yaml; \
 	else echo "go is not on PATH, so go/gen is as it was"; fi

@@ -38,7 +38,7 @@ const (
 // of their arrival, and publishes events.
 //
 // In a replay it reports what it has handled and sent, so that the replay waits for it exactly; on
-// live data nobody reads the reports.
+// live data it reports only that it is ready.
 type Component struct {
 	settings Settings
 	role     string
@@ -53,7 +53,9 @@ type Component struct {
 	problem string
 	report  *v1.LockstepReport
 	cause   cause
+	tracing tracing
 	last    last
+	export  func(Span)
 }
 
 type handler struct {
@@ -223,7 +225,11 @@ func (c *Component) begin(message *nats.Msg, event proto.Message) bool {
 	}
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
+	isNew := c.cause.message != message
 	c.cause.set(event, message)
+	if isNew {
+		c.tracing.receive(message, event, c.cause.id, c.export != nil)
+	}
 	c.last.set(event)
 	return true
 }
@@ -244,8 +250,13 @@ func (c *Component) Publish(event proto.Message) error {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	c.cause.complete(c.settings.Component, event)
-	if err := c.send(subject, event, textOf(event, "id"), c.settings.ContentType); err != nil {
+	id := textOf(event, "id")
+	context := c.tracing.contextOf(event, id)
+	if err := c.sendTraced(subject, event, id, c.settings.ContentType, context); err != nil {
 		return err
+	}
+	if context != nil && c.export != nil {
+		c.tracing.sent = append(c.tracing.sent, sentEvent{event, subject, id, *context, time.Now()})
 	}
 	c.countSent(kindOf(subject))
 	if c.role == Ingestor {
@@ -260,6 +271,12 @@ func (c *Component) PublishTo(subject string, message proto.Message) error {
 }
 
 func (c *Component) send(subject string, event proto.Message, id, contentType string) error {
+	return c.sendTraced(subject, event, id, contentType, nil)
+}
+
+func (c *Component) sendTraced(
+	subject string, event proto.Message, id, contentType string, context *traceContext,
+) error {
 	payload, err := marshalAs(contentType, event)
 	if err != nil {
 		return fmt.Errorf("cannot write %v: %w", event, err)
@@ -271,6 +288,9 @@ func (c *Component) send(subject string, event proto.Message, id, contentType st
 	}
 	message.Header.Set("Ingenium-Source", c.settings.Component)
 	message.Header.Set("Content-Type", contentType)
+	if context != nil {
+		message.Header.Set(traceparent, context.header())
+	}
 	if err := c.nc.PublishMsg(message); err != nil {
 		return fmt.Errorf("cannot send to %s: %w", subject, err)
 	}

@@ -2,6 +2,7 @@ package ingenium
 
 import (
 	"context"
+	"time"
 
 	v1 "github.com/markwinter/ingenium/go/gen/ingenium/v1"
 	"github.com/nats-io/nats.go"
@@ -68,7 +69,9 @@ func (m *member) advance(ctx context.Context) error {
 }
 
 func (m *member) handle(ctx context.Context, message *nats.Msg, kind kind) error {
+	start := time.Now()
 	err := m.c.dispatch(ctx, message)
+	m.c.trace(message, kind, start, err)
 	m.c.mutex.Lock()
 	defer m.c.mutex.Unlock()
 	m.c.cause.clear()

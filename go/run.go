@@ -78,7 +78,7 @@ func (c *Component) loop(ctx context.Context, grants string) error {
 				return err
 			}
 		}
-		if len(c.arrived) == 0 {
+		if c.member.granted != nil && len(c.arrived) == 0 {
 			if err := c.sendReport(""); err != nil {
 				return err
 			}
@@ -138,6 +138,9 @@ func (c *Component) drain(ctx context.Context, subscriptions []*nats.Subscriptio
 		if end, err := c.take(ctx, <-c.arrived, grants); end || err != nil {
 			return err
 		}
+	}
+	if c.member.granted == nil {
+		return nil
 	}
 	return c.sendReport("")
 }

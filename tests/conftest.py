@@ -14,9 +14,7 @@ from ingenium.bus import NatsBus
 from ingenium.nats_server import EmbeddedServer
 
 # A test that is slow on a busy machine has not failed.
-settings.register_profile(
-    "untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
 

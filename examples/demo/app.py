@@ -70,6 +70,11 @@ def go_protojson() -> App:
     return make_app(in_go("protojson", reports=True))
 
 
+def go_traced() -> App:
+    """Return the demo with a Go strategy that sends spans by the OpenTelemetry SDK for Go."""
+    return make_app(in_go("traced", reports=True))
+
+
 def go_structs() -> App:
     """Return the demo with a Go strategy on structs of its own, which reports nothing."""
     return make_app(in_go("structs", reports=False))

@@ -12,6 +12,7 @@ from asyncapi.source import Message
 
 from ingenium import __version__
 from ingenium._gen.ingenium import v1
+from ingenium.bus.envelope import CAUSE
 from ingenium.events import ContentType
 from ingenium.operations.dead_letters import RESENT
 from ingenium.runtime.durable.causes import CAUSE_TIME
@@ -111,6 +112,13 @@ _HEADERS: dict[str, Any] = {
             "type": "string",
             "format": "date-time",
         },
+        CAUSE: {
+            "description": (
+                "Id of the event whose handling sent this one: of the bar for a signal, of the "
+                "signal for an order. Not sent where nothing with an id was handled."
+            ),
+            "type": "string",
+        },
         RESENT: {
             "description": (
                 "Id of the dead letter whose payload an operator has sent once more with "
@@ -119,15 +127,19 @@ _HEADERS: dict[str, Any] = {
             "type": "string",
             "pattern": "^dead_",
         },
-        **{
-            name: {
-                "description": (
-                    "Trace context as W3C has it. Ingenium neither sends nor reads it, and passes "
-                    "over it."
-                ),
-                "type": "string",
-            }
-            for name in ("traceparent", "tracestate")
+        "traceparent": {
+            "description": (
+                "Trace context as W3C has it: the trace, and the span of sending this event. Sent "
+                "by a component that traces, or that handled an event with it."
+            ),
+            "type": "string",
+        },
+        "tracestate": {
+            "description": (
+                "Trace context as W3C has it. Ingenium neither sends nor reads it, and passes "
+                "over it."
+            ),
+            "type": "string",
         },
         "Content-Type": {
             "description": "The form of the payload; JSON without it.",

@@ -49,7 +49,7 @@ pub(crate) struct Handler {
 /// One part of an app: it subscribes to events, handles one at a time, and publishes events.
 ///
 /// In a replay it reports what it has handled and sent, so that the replay waits for it exactly; on
-/// live data nobody reads the reports. What a [`Publisher`] has it has, too.
+/// live data it reports only that it is ready. What a [`Publisher`] has it has, too.
 pub struct Component {
     pub(crate) publisher: Publisher,
     pub(crate) role: Role,

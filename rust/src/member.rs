@@ -17,6 +17,13 @@ pub(crate) struct Member {
     waiting: HashMap<Kind, VecDeque<Arrived>>,
 }
 
+impl Member {
+    /// Whether a grant has come, which there are only in replays.
+    pub(crate) fn is_in_replay(&self) -> bool {
+        self.granted.is_some()
+    }
+}
+
 impl Component {
     /// Takes a message; strategies and executors handle what arrives.
     pub(crate) async fn take(&mut self, member: &mut Member, arrived: Arrived) -> Result<(), Error> {

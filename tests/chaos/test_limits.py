@@ -53,6 +53,6 @@ async def test_component_whose_memory_is_full_ends_and_goes_on_later(
         await world.until_ready(PORTFOLIO, 2)
         await finish(world, outcome)
     assert program.exits == {1: 1}
-    assert program.has_said("error: portfolio 'portfolio' has no memory left")
+    assert program.has_said("error: portfolio 'portfolio' ran out of memory")
     # What libraries write of it is not in our hands.
     assert [each for each in outcome.violations if "MemoryError" not in each] == []

@@ -12,6 +12,7 @@ import pytest
 from support.delivering import Desk, connected, jetstream
 from support.http_broker import BrokerProcess
 from support.postgresql import PostgresServer, find_programs
+from support.recorded_market import Market, open_market
 
 from ingenium.bus import NatsBus
 
@@ -58,3 +59,9 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return str(tmp_path / "record.db")
     server: PostgresServer = request.getfixturevalue("postgresql")
     return server.make_database(f"test_{uuid4().hex}")
+
+
+@pytest.fixture
+async def market(tmp_path: Path) -> AsyncIterator[Market]:
+    async with open_market(tmp_path / "server") as market:
+        yield market

@@ -57,7 +57,7 @@ async def test_order_whose_answer_is_lost_is_adopted(office: Office, mode: str) 
     async with office.open() as executor:
         await office.order()
         await office.until_reported("new", "filled")
-        assert any("it is not known what became of order_1" in p for p in executor.problems)
+        assert any("the outcome of order order_1 is unknown" in p for p in executor.problems)
     office.check()
 
 
@@ -232,7 +232,7 @@ async def test_order_without_a_report_is_canceled_by_an_executor_without_the_jou
     office.broker.control("orders", **body)
     async with office.open() as executor:
         await office.until_reported("expired", "new", "canceled")
-        assert any("is at the broker after all" in problem for problem in executor.problems)
+        assert any("is working at the broker" in problem for problem in executor.problems)
     office.check()
 
 

@@ -128,7 +128,7 @@ async def test_orders_of_others_are_listed_and_left_alone(office: Office) -> Non
     office.broker.market(parts=0)
     office.broker.trade_by_hand("AAPL", "5")
     async with office.open() as executor:
-        assert any("it is left alone" in p for p in executor.problems)
+        assert any("it is left unchanged" in p for p in executor.problems)
     [order] = office.broker.control("all")
     assert order["status"] == "new"
 

@@ -166,8 +166,8 @@ async def test_state_of_a_class_that_is_gone_is_refused(
     change(path, "UPDATE state SET value = x'39' WHERE key = 'user'")
     with pytest.raises(
         StoreDamagedError,
-        match=r"row 'user' of table state: its checksum does not fit.* and what its class keeps "
-        r"\(get_state\) is not\. Moving its file away",
+        match=r"row 'user' of table state: its checksum does not match.* but the state of its "
+        r"class \(get_state\) is not\. Move its file away",
     ):
         open_store(MemoryBus(), path, "every-signal", Counting())
     # Nothing was touched.
@@ -178,8 +178,8 @@ async def test_state_of_a_class_that_is_gone_is_refused(
     ("make", "text"),
     [
         (lambda: BrokerExecutor(HttpBroker(1)), "an executor is not in the stream. Compare"),
-        (PaperExecutor, "knows of its orders is not in the stream. Moving it.db and it.db-wal"),
-        (lambda: Strategy(name="s"), "remembers is not in the stream. Moving it.db"),
+        (PaperExecutor, "are not in the stream. Move it.db and it.db-wal away"),
+        (lambda: Strategy(name="s"), "The state of strategy 's' is not in the stream. Move it.db"),
     ],
     ids=["broker", "paper", "strategy"],
 )  # fmt: skip

@@ -88,7 +88,7 @@ async def test_messages_lost_in_the_middle_of_a_stream_are_noticed(
         async with desk.running(EverySignal()):
             pass
     fresh = Desk(desk.url, tmp_path / "fresh")
-    with pytest.raises(StreamError, match=r"books of portfolio 'every-signal' cannot be made anew"):
+    with pytest.raises(StreamError, match=r"books of portfolio 'every-signal' cannot be rebuilt"):
         async with fresh.running(EverySignal()):
             pass
     # A person has looked.

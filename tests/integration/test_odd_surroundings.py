@@ -123,8 +123,8 @@ def test_halt_on_a_full_disk_halts_by_the_bus_and_by_an_empty_file(tmp_path: Pat
         assert result["reached"] == "stream"
         assert result["file_changed"] is True
         assert result["file_error"].endswith(
-            ".ingenium/live/HALT: File too large, so it is there without the reason, and halts all "
-            "the same"
+            ".ingenium/live/HALT: File too large, so the file is empty and gives no reason, and "
+            "halts anyway"
         )
         until(lambda: _is_halted(tmp_path), "that all are halted")
         assert (tmp_path / ".ingenium/live/HALT").read_bytes() == b""

@@ -169,7 +169,7 @@ async def test_books_that_were_changed_are_found_out(
     _change(desk, f"UPDATE state SET value = x'{value}' WHERE key = 'holding/AAPL'")
     result = await _verify(desk, stream)
     assert result.differences == [
-        "every-signal.db: row 'holding/AAPL' of table state: its checksum does not fit",
+        "every-signal.db: row 'holding/AAPL' of table state: its checksum does not match",
         "holding/AAPL: quantity is 4 in the store, 3 by the stream",
     ]
     _change(desk, "DELETE FROM state WHERE key = 'holding/AAPL'")
@@ -197,7 +197,7 @@ async def test_order_that_is_lost_or_there_twice_is_found_out(
     _change(desk, "INSERT INTO log (kind, id, value) VALUES ('ended', 'order_lost', x'7b7d')")
     result = await _verify(desk, stream)
     row, damage, again, other, lost = result.differences
-    assert row == "every-signal.db: row 'ended' of table log: its checksum does not fit"
+    assert row == "every-signal.db: row 'ended' of table log: its checksum does not match"
     assert damage == "every-signal.db: table log: it has 3 rows, and 2 were written"
     assert again.startswith(f"id '{first.message.headers[MESSAGE_ID]}' of OrderEvent")
     assert again.endswith("comes again")

@@ -3,149 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
 from support.postgresql import PostgresServer
+from support.recorded_market import T0, Market, fill, open_market, rows_of, send_mixed, settle
 
 from ingenium import recorder as recorder_room
-from ingenium.bus import NatsBus
-from ingenium.bus.nats.direct_reader import DirectReader, KeptMessage
-from ingenium.bus.nats.stream import NatsStream
-from ingenium.bus.nats.stream_layout import DATA_STREAM, MONEY_STREAM, open_stream
-from ingenium.bus.stream import MESSAGE_ID
+from ingenium.bus.nats.stream_layout import DATA_STREAM, MONEY_STREAM
 from ingenium.errors import RecorderError
-from ingenium.events import (
-    DataEvent,
-    DenialEvent,
-    ExecutionEvent,
-    Ohlc,
-    OrderEvent,
-    SignalEvent,
-    encode,
-)
-from ingenium.nats_server import EmbeddedServer
-from ingenium.nats_server.accounts import OPERATOR, READER, Accounts
+from ingenium.nats_server.accounts import READER
 from ingenium.recorder import schema
 from ingenium.recorder.batch import RecordedStream, WriteBatch
-from ingenium.recorder.database import Database
 from ingenium.recorder.event_recorder import Recorder, RecorderCounts
 from ingenium.recorder.live_recording import open_database
 from ingenium.recorder.open_writer import open_writer
 from ingenium.recorder.rebuild_tables import rebuild
-from ingenium.runtime.durable.causes import CAUSE_TIME
-from ingenium.subjects.names import ORDER, data_subject, subject_of
-
-ACCOUNTS = Accounts(
-    "app",
-    {"ingestor": ["csv"], "strategy": ["rsi"], "portfolio": ["pf"], "executor": ["ex"]},
-)
-T0 = datetime(2024, 1, 2, 15, 30, tzinfo=UTC)
-
-
-class Market:
-    """A server with accounts, its streams, and those who send."""
-
-    def __init__(self, server: EmbeddedServer, buses: dict[str, NatsBus]) -> None:
-        self.server = server
-        self.buses = buses
-        self.notices: list[str] = []
-        self.money = NatsStream(buses[OPERATOR], MONEY_STREAM.name)
-
-    async def send(self, event: Any, headers: dict[str, str] | None = None) -> int:
-        """Append an event to the stream of money; return its sequence."""
-        kept = await self.money.append(
-            subject_of(event), encode(event), {MESSAGE_ID: event.id} | (headers or {})
-        )
-        return kept.sequence
-
-    async def send_bar(self, symbol: str, close: str) -> None:
-        bar = Ohlc(open=close, high=close, low=close, close=close, volume="7")
-        event = DataEvent(type="ohlc", symbol=symbol, timestamp="2024-01-02T15:30:00Z", ohlc=bar)
-        await self.buses["ingestor"].publish(data_subject(symbol), encode(event))
-        await self.buses["ingestor"].flush()
-
-    async def kept(self, name: str = MONEY_STREAM.name) -> list[KeptMessage]:
-        reader = DirectReader(self.buses[READER], name)
-        reader.open()
-        found: list[KeptMessage] = []
-        while batch := await reader.read(found[-1].sequence + 1 if found else 1):
-            found += batch
-        reader.close()
-        return found
-
-    async def record(self, database: Database) -> RecorderCounts:
-        """Record all that the streams hold."""
-        recorder = Recorder(self.buses[READER], database, "app", self.notices.append)
-        await recorder.run(asyncio.Event(), once=True)
-        return recorder.counts
-
-
-@asynccontextmanager
-async def open_market(folder: Path) -> AsyncIterator[Market]:
-    async with EmbeddedServer(folder, accounts=ACCOUNTS) as server:
-        roles = ("ingestor", "portfolio", OPERATOR, READER)
-        buses = {role: await NatsBus.connect(server.url_for(role), name=role) for role in roles}
-        await open_stream(buses[OPERATOR], MONEY_STREAM)
-        await open_stream(buses[OPERATOR], DATA_STREAM)
-        yield Market(server, buses)
-        for bus in buses.values():
-            await bus.close()
-
-
-@pytest.fixture
-async def market(tmp_path: Path) -> AsyncIterator[Market]:
-    async with open_market(tmp_path / "server") as market:
-        yield market
-
-
-def rows_of(database: Database, table: str) -> list[dict[str, Any]]:
-    found = schema.METADATA.tables[table]
-    with database.engine.connect() as connection:
-        rows = connection.execute(select(found).order_by(*found.primary_key.columns)).all()
-    return [dict(row._mapping) for row in rows]
-
-
-def fill(number: int, side: str, quantity: int, price: int, order: str) -> ExecutionEvent:
-    return ExecutionEvent(
-        id=f"exec_{number}", order_id=order, symbol="AAPL", side=side, quantity=str(quantity),
-        price=str(price), commission="0.50", update="filled", execution_timestamp=T0,
-    )  # fmt: skip
-
-
-async def send_mixed(market: Market, count: int, seed: int) -> tuple[Decimal, Decimal]:
-    """Send bars, orders, fills and oddities; return the sums of what the fills bought and paid."""
-    chance = random.Random(seed)
-    held = paid = Decimal(0)
-    for n in range(count):
-        await market.send_bar("AAPL", str(100 + n % 7))
-        order = OrderEvent(
-            id=f"order_{seed}_{n}", symbol="AAPL", side="buy", quantity="1", type="market"
-        )
-        await market.send(order)
-        if n % 5 == 0:
-            await market.money.append(ORDER, b"\x00 no order \xff")
-        side = chance.choice(("buy", "sell"))
-        quantity, price = chance.randint(1, 9), chance.randint(90, 110)
-        await market.send(fill(seed * 100_000 + n, side, quantity, price, order.id))
-        signed = quantity if side == "buy" else -quantity
-        held += signed
-        paid += signed * price + Decimal("0.50")
-    return held, paid
-
-
-async def settle(market: Market, bars: int) -> None:
-    """Wait until the stream in memory has taken so many bars: nothing acknowledges them."""
-    async with asyncio.timeout(10):
-        while len(await market.kept(DATA_STREAM.name)) < bars:
-            continue
+from ingenium.recorder.retention import RetentionPolicy
 
 
 async def test_all_events_are_recorded_to_the_byte_and_sums_are_right(
@@ -217,6 +94,36 @@ async def test_what_comes_while_it_runs_is_recorded_at_once(
     await running
     assert recorder.counts.events >= 16
     assert rows_of(database, "position_changes")[4]["quantity"] == held
+
+
+async def test_old_events_are_deleted_while_it_records(market: Market, database_url: str) -> None:
+    database = open_database(database_url)
+    held, _ = await send_mixed(market, 5, 1)
+    await settle(market, 5)
+    await market.record(database)
+    # Seen from five days later; what comes now is as old, and is recorded all the same.
+    policy = RetentionPolicy(3, now=lambda: datetime.now(UTC) + timedelta(days=5))
+    recorder = Recorder(market.buses[READER], database, "app", market.notices.append, (), policy)
+    stop = asyncio.Event()
+    running = asyncio.create_task(recorder.run(stop))
+    async with asyncio.timeout(20):
+        while recorder.counts.deleted < 16:
+            await asyncio.sleep(0)
+    more, _ = await send_mixed(market, 5, 2)
+    async with asyncio.timeout(20):
+        while recorder.counts.events < 16:
+            await asyncio.sleep(0)
+    stop.set()
+    await running
+    assert market.notices == []
+    assert recorder.counts.events + 16 - recorder.counts.deleted == len(rows_of(database, "events"))
+    with recorder_room.open(database_url) as records:
+        assert {row["stream"]: row["sequence"] for row in records.streams()} == {
+            "app/INGENIUM": 22, "app/INGENIUM_DATA": 10,
+        }  # fmt: skip
+        assert [row["quantity"] for row in records.positions("app")] == (
+            [held + more] if held + more else []
+        )
 
 
 async def test_typed_tables_are_made_again_as_they_were(market: Market, database_url: str) -> None:
@@ -313,47 +220,6 @@ async def test_full_disk_keeps_the_position_and_what_is_whole(
     await settle(market, 205)
     await market.record(database)
     assert len(rows_of(database, "events")) == 205 * 3 + 1 + 40
-
-
-async def test_order_tells_its_story(market: Market, database_url: str) -> None:
-    await market.send_bar("AAPL", "101.5")
-    await settle(market, 1)
-    (bar,) = await market.kept(DATA_STREAM.name)
-    # Another bar, a moment later, and a stream of the strategies that took the first one later too.
-    await market.send_bar("AAPL", "102.5")
-    await settle(market, 2)
-    _, later = await market.kept(DATA_STREAM.name)
-    microsecond = (bar.received + (later.received - bar.received) // 3) // 1000 * 1000
-    cause = {
-        CAUSE_TIME: datetime.fromtimestamp(microsecond // 10**9, UTC)
-        .replace(microsecond=microsecond % 10**9 // 1000)
-        .isoformat()
-        .replace("+00:00", "Z")
-    }
-    signal = SignalEvent(id="signal_1", symbol="AAPL", signal="long")
-    await market.send(signal, cause | {"Ingenium-Source": "rsi"})
-    order = OrderEvent(id="order_1", symbol="AAPL", side="buy", quantity="4", type="market")
-    await market.send(order, cause)
-    await market.send(ExecutionEvent(id="exec_0", order_id="order_1", update="accepted"))
-    await market.send(fill(1, "buy", 4, 102, "order_1"))
-    await market.send(
-        DenialEvent(id="denial_1", component="pf", reason="halted", symbol="AAPL",
-                    order=OrderEvent(id="order_2", symbol="AAPL"))
-    )  # fmt: skip
-    database = open_database(database_url)
-    await market.record(database)
-    with recorder_room.open(database_url) as records:
-        story = [(row["step"], row["text"]) for row in records.order("order_1")]
-        assert story == [
-            ("bar", "AAPL close 101.5, volume 7"),
-            ("signal", "long AAPL by rsi"),
-            ("order", "buy 4 AAPL, market"),
-            ("execution", "accepted"),
-            ("execution", "filled buy 4 at 102, commission 0.50"),
-        ]
-        assert [row["step"] for row in records.order("order_2")] == ["denial"]
-        with pytest.raises(RecorderError, match="knows no order 'order_9'"):
-            records.order("order_9")
 
 
 async def test_transactions_come_in_pages_and_profit_by_day_and_symbol(

@@ -14,6 +14,7 @@ import pytest
 from support.running import ingenium
 from support.signing_in import KINDS, answers_over_tls, refuses_strangers
 from support.tools import need_program
+from support.trace_headers import carries_the_trace_on
 
 import ingenium as sdk
 from ingenium import DataEvent, Ohlc, SignalEvent
@@ -178,7 +179,9 @@ def test_go_strategy_that_is_not_built_says_how(demo: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("module", ["go", "examples/go", "tests/interop/gopeer"])
+@pytest.mark.parametrize(
+    "module", ["go", "examples/go", "examples/go/traced", "tests/interop/gopeer"]
+)
 def test_go_code_is_vetted_formatted_and_passes_its_tests(module: str) -> None:
     go = need_program("go")
     for command in ([go, "vet", "./..."], [go, "test", "./..."]):
@@ -192,3 +195,11 @@ def test_go_code_is_vetted_formatted_and_passes_its_tests(module: str) -> None:
             [gofmt, "-l", "."], cwd=TOP / module, capture_output=True, text=True, check=True
         )
         assert done.stdout == ""
+
+
+@pytest.mark.timeout(400)
+async def test_go_strategy_carries_the_trace_of_a_bar_on(
+    go_build: Any, nats_server: EmbeddedServer
+) -> None:
+    program = await asyncio.to_thread(go_build, STRATEGIES["protojson"])
+    await carries_the_trace_on(nats_server.url, [str(program), "-symbols", "AAPL"], {})

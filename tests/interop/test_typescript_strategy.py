@@ -16,6 +16,7 @@ import pytest
 from support.running import ingenium
 from support.signing_in import KINDS, answers_over_tls, refuses_strangers
 from support.tools import need_program
+from support.trace_headers import carries_the_trace_on
 
 import ingenium as sdk
 from ingenium import DataEvent, Ohlc, SignalEvent
@@ -188,3 +189,12 @@ def test_typescript_lock_file_names_no_registry(name: str) -> None:
     assert len(lock["packages"]) > 4
     named = [package.get("resolved", "") for package in lock["packages"].values()]
     assert not [address for address in named if "://" in address]
+
+
+@pytest.mark.timeout(400)
+async def test_typescript_strategy_carries_the_trace_of_a_bar_on(
+    examples: Path, nats_server: EmbeddedServer
+) -> None:
+    program = str(examples / "typescript" / "dist" / "main.js")
+    command = [need_program("node"), program, "--symbols", "AAPL"]
+    await carries_the_trace_on(nats_server.url, command, {"PATH": os.environ["PATH"]})

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
@@ -25,6 +27,7 @@ class Received:
         services: ``service.name`` of their senders.
         schemas: Schema URLs of their scopes.
         metrics: Metrics by name, with the last received values.
+        logs: Log records, in the order of arrival.
     """
 
     url: str
@@ -32,6 +35,13 @@ class Received:
     services: set[str] = field(default_factory=set)
     schemas: set[str] = field(default_factory=set)
     metrics: dict[str, Metric] = field(default_factory=dict)
+
+    logs: list[LogRecord] = field(default_factory=list)
+
+    def read_logs(self, body: bytes) -> None:
+        for resource in ExportLogsServiceRequest.FromString(body).resource_logs:
+            for scope in resource.scope_logs:
+                self.logs += scope.log_records
 
     def read_metrics(self, body: bytes) -> None:
         """Keep the last value of each metric: all are cumulative."""
@@ -57,7 +67,11 @@ def receiving() -> Iterator[Received]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             if self.headers.get("Content-Encoding") == "gzip":
                 body = gzip.decompress(body)
-            {"/v1/traces": received.read, "/v1/metrics": received.read_metrics}[self.path](body)
+            {
+                "/v1/traces": received.read,
+                "/v1/metrics": received.read_metrics,
+                "/v1/logs": received.read_logs,
+            }[self.path](body)
             self.send_response(200)
             self.send_header("Content-Type", "application/x-protobuf")
             self.send_header("Content-Length", "0")

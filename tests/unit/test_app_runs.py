@@ -90,18 +90,18 @@ def write(folder: Path) -> None:
 def test_app_that_ran_is_refused_by_name_and_with_the_cure() -> None:
     app = make()
     assert backtest.run(app).stats.fills == 1
-    with pytest.raises(BacktestError, match=r"'buys' has run already.*pass a function"):
+    with pytest.raises(BacktestError, match=r"'buys' has already run.*pass a function"):
         backtest.run(app)
-    with pytest.raises(BacktestError, match="has run already"):
+    with pytest.raises(BacktestError, match="has already run"):
         asyncio.run(backtest.replay_async(app))
 
 
 def test_component_that_ran_in_another_app_is_refused_by_name() -> None:
     strategy, portfolio = Buys(), FixedQuantity(10, cash=Decimal(10_000))
     backtest.run(make(strategy, portfolio))
-    with pytest.raises(BacktestError, match="strategy 'buys' has run already"):
+    with pytest.raises(BacktestError, match="strategy 'buys' has already run"):
         backtest.run(make(strategy))
-    with pytest.raises(BacktestError, match="portfolio 'fixed-quantity' has run already"):
+    with pytest.raises(BacktestError, match="portfolio 'fixed-quantity' has already run"):
         backtest.run(make(None, portfolio))
 
 
@@ -150,7 +150,7 @@ def test_app_whose_run_failed_half_way_is_refused_too() -> None:
     app = make(Fails())
     with pytest.raises(BacktestError, match="odd"):
         backtest.run(app)
-    with pytest.raises(BacktestError, match="has run already"):
+    with pytest.raises(BacktestError, match="has already run"):
         backtest.run(app)
 
 
@@ -173,7 +173,7 @@ def test_function_that_gives_one_app_again_is_refused() -> None:
     app = make()
     result = backtest.run(lambda: app)
     assert result.run_stressed is not None
-    with pytest.raises(BacktestError, match="has run already"):
+    with pytest.raises(BacktestError, match="has already run"):
         result.run_stressed(None)
 
 
@@ -210,7 +210,7 @@ def test_app_object_that_a_file_takes_from_another_module_is_refused_in_words(
         monkeypatch.delitem(__import__("sys").modules, name, raising=False)
     named = target.format(folder=tmp_path)
     assert backtest.run(named).stats.trades > 0
-    with pytest.raises(BacktestError, match="has run already"):
+    with pytest.raises(BacktestError, match="has already run"):
         backtest.run(named)
 
 
@@ -225,7 +225,7 @@ def test_app_that_ran_on_a_bus_is_refused_on_a_bus_and_in_a_backtest() -> None:
     app = make()
     on_bus = asyncio.run(replay_on(MemoryBus(), app))
     assert on_bus.events_digest == backtest.run(make).events_digest
-    with pytest.raises(ConfigError, match="'buys' has run already"):
+    with pytest.raises(ConfigError, match="'buys' has already run"):
         asyncio.run(replay_on(MemoryBus(), app))
-    with pytest.raises(BacktestError, match="'buys' has run already"):
+    with pytest.raises(BacktestError, match="'buys' has already run"):
         backtest.run(app)

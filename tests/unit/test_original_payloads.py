@@ -188,7 +188,7 @@ def test_period_that_is_unknown_is_not_stated_and_said_once(
     bars = [Bar.from_event(data(period=text, timestamp=start)) for _ in range(3)]
     assert {(bar.start, bar.end, bar.period) for bar in bars} == {(start, start, timedelta(0))}
     assert len(said.messages) == 1
-    assert f"Ohlc.Period {text!r} is not known" in said.messages[0]
+    assert f"Ohlc.Period {text!r} is unknown" in said.messages[0]
 
 
 @pytest.mark.parametrize("text", ["999999w", "999999999d", "999999999y", "999999999h0m0s"])
@@ -276,7 +276,7 @@ def test_timestamp_that_is_no_time_is_the_time_of_arrival_and_said_once(
 ) -> None:
     assert {Bar.from_event(data(text), ARRIVED).end for _ in range(3)} == {ARRIVED}
     assert len(said.messages) == 1
-    assert f"Timestamp {text!r} is no time that is known" in said.messages[0]
+    assert f"Timestamp {text!r} is not a valid time" in said.messages[0]
     event = data(text)
     note_arrival(event, ARRIVED)
     assert event.timestamp == text
@@ -458,7 +458,7 @@ def test_unknown_period_is_a_problem_of_the_replay_and_no_bar_is_lost() -> None:
     assert listener.seen == ["aapl"] * 3
     assert result.last == datetime(2024, 1, 4, 16, tzinfo=UTC)
     assert result.problems == (
-        "aapl: Ohlc.Period 'a while' is not known, so its bars count as of no stated length",
+        "aapl: Ohlc.Period 'a while' is unknown, so its bars count as bars without a stated period",
         "strategy 'listener' sent no signal in 3 bars",
     )
 
@@ -485,7 +485,7 @@ def test_history_in_the_forms_of_others_is_replayed_as_on_a_bus(
     assert (first.data, first.dead_letters) == (3, 0)
     assert first.last == datetime(2024, 1, 4, 17, tzinfo=UTC)
     assert first.problems == second.problems
-    assert [line for line in first.problems if "nobody sent" in line] == [
-        "strategy 'listener' waits for IBM, which nobody sent: there was aapl"
+    assert [line for line in first.problems if "no ingestor sent" in line] == [
+        "strategy 'listener' waits for IBM, which no ingestor sent: the data has aapl"
     ]
     assert len(said.messages) == 1

@@ -16,6 +16,7 @@ import { Runner } from "./runner.js";
 import { JSON_TYPE, onServer, optionsFor, type Settings, settingsFrom } from "./settings.js";
 import { Status } from "./status.js";
 import { channelOf, covers, DATA, dataSubject, type Kind, kindOf, subjectOf } from "./subjects.js";
+import { TRACEPARENT, Traces } from "./trace.js";
 
 /** What a component does in its app. */
 export type Role = "ingestor" | "strategy" | "portfolio" | "executor";
@@ -37,7 +38,7 @@ type Take = (message: Msg) => void | Promise<void>;
  * event at a time and in the order of arrival.
  *
  * In a replay it reports what it has handled and sent, so that the replay waits for it exactly; on
- * live data nobody reads the reports.
+ * live data it reports only that it is ready.
  */
 export class Component {
   /** @internal */
@@ -48,6 +49,8 @@ export class Component {
   readonly report;
   /** @internal */
   readonly cause = new Cause();
+  /** @internal */
+  readonly traces = new Traces();
   /** @internal */
   readonly status: Status;
   private readonly runner: Runner;
@@ -129,6 +132,7 @@ export class Component {
         return;
       }
       this.cause.begin(message, event);
+      this.traces.begin(message.headers?.get(TRACEPARENT) ?? "", event);
       this.status.note(schema.typeName, event);
       return handler(event, this, message);
     };
@@ -179,6 +183,10 @@ export class Component {
     }
     own.set("Ingenium-Source", this.name);
     own.set("Content-Type", contentType);
+    const trace = typeof id === "string" && id !== "" ? this.traces.headerOf(event, id) : undefined;
+    if (trace) {
+      own.set(TRACEPARENT, trace);
+    }
     const payload = writeAs(contentType, schema, event);
     this.nats.publish(onServer(this.settings, subject), payload, { headers: own });
   }

@@ -45,7 +45,7 @@ export class Runner {
     while (!this.stopping && !this.ended) {
       await this.next();
       await this.takeAll();
-      if (!this.stopping && !this.ended) {
+      if (this.granted && !this.stopping && !this.ended) {
         this.component.sendReport();
       }
     }
@@ -55,7 +55,9 @@ export class Runner {
     // The server answers after all that it sent before, so that is here then.
     await this.reached(Promise.all(subscriptions.map((each) => each.drain())));
     await this.takeAll();
-    this.component.sendReport();
+    if (this.granted) {
+      this.component.sendReport();
+    }
   }
 
   stop(): void {
@@ -180,6 +182,7 @@ export class Runner {
     } finally {
       // Readable or not, and for what failed the report says why.
       component.cause.end();
+      component.traces.end();
       count(component.report, kind, "Handled");
     }
   }
@@ -193,7 +196,9 @@ export class Runner {
         console.error(report.error);
       } else if (status.type === "reconnect") {
         console.error("connected again");
-        this.component.sendReport(); // a replay ends with it
+        if (this.granted) {
+          this.component.sendReport(); // a replay ends with it
+        }
       } else if (status.type === "error" && !status.error.message.includes(".grant")) {
         console.error(`the connection says: ${status.error.message}`);
       }

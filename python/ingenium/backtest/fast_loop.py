@@ -102,6 +102,8 @@ class FastLoop:
         self._before = self._bars_before = self._steps = self._bars = 0
         self._last_quiet = _LATEST
         self._quiet: dict[str, Bar] = {}
+        # Whether no step was quiet: `one_step` sets the last prices of its own bars.
+        self._is_first_slow = False
         self._since_look = 0
         self._signals: list[Sent] = []
         # Bars not yet passed to curve and digest: neither is read while nothing happens.
@@ -141,6 +143,7 @@ class FastLoop:
             self._marks = portfolio.account.marks
         self._before, self._bars_before = log.steps, log.data
         self._steps = self._bars = 0
+        self._is_first_slow = False
         self._quiet = {}
         self._signals = []
         try:
@@ -158,7 +161,7 @@ class FastLoop:
                     return pending
             return None
         finally:
-            if exchange is not None and self._quiet:
+            if exchange is not None and self._quiet and not self._is_first_slow:
                 exchange.set_closes(self._quiet)
             self._tell()
             if self._steps:
@@ -233,6 +236,7 @@ class FastLoop:
                 marks[symbol] = bar
             for observe in looks:
                 if observe(bar):
+                    self._is_first_slow = not self._steps and step == first
                     return self._slow.one_step(time, [bar])
             for place, strategy in enumerate(strategies, 1):
                 pending = strategy.deliver_bar(bar, time, signals)
@@ -267,6 +271,7 @@ class FastLoop:
             self._is_over = True
             return None
         if not self._is_quiet(data, self._quiet):
+            self._is_first_slow = not self._steps
             return self._slow.one_step(time, data)
         found = cast("list[Bar]", data)
         signals = self._signals

@@ -166,7 +166,11 @@ def _feed(
     seed: int,
     early: EarlyBars | None,
 ) -> None:
-    """Make an ingestor return scrambled events after a cut, for every caller."""
+    """Make an ingestor return scrambled events after a cut, for every caller.
+
+    The method of this one object is replaced: a reader given to the run would not be seen by a
+    strategy that holds the ingestor and asks it for later bars, which is what this check is for.
+    """
     read = ingestor.read
     scramble = _Scramble(seed)
 

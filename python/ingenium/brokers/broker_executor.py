@@ -326,7 +326,9 @@ class BrokerExecutor(Executor):
         for symbol in {*self.journal.positions, *self.risk.account.account.positions}:
             price = self.journal.prices.get(symbol) or self.risk.account.account.price(symbol)
             if price is None:
-                self.report_problem(f"position in {symbol} has no price yet: limits leave it out")
+                self.report_problem(
+                    f"position in {symbol} has no price yet: risk limits do not count it"
+                )
             else:
                 self.risk.account.adopt(symbol, self.journal.positions.get(symbol, ZERO), price)
 

@@ -211,8 +211,9 @@ class JournalStore:
                 head = _read(data, _JournalRow, key)
                 if head.account != self.account:
                     raise ConfigError(
-                        f"the journal is of account {head.account!r}, and the broker's is "
-                        f"{self.account!r}: use another INGENIUM_DATA_DIR for each account"
+                        f"the journal belongs to account {head.account!r}, but the broker "
+                        f"reports account {self.account!r}: use a separate INGENIUM_DATA_DIR for "
+                        "each account"
                     )
                 self._head = head
             elif kind == "order":

@@ -133,8 +133,8 @@ class JournalUpdates:
         entry.filled = EXACT.add(entry.filled, fill.quantity)
         entry.excused = EXACT.subtract(entry.excused, fill.quantity)
         self._reporter.warn(
-            f"fill {fill.id} of order {entry.order.id} ({fill_content(fill)}) is listed now: it is "
-            "in the positions that the operator has taken over, and not booked again"
+            f"fill {fill.id} of order {entry.order.id} ({fill_content(fill)}) is listed late: "
+            "the adopted positions already contain it, so it is not booked again"
         )
         return False
 
@@ -268,8 +268,8 @@ class JournalUpdates:
         order_id = entry.order.id
         if entry.is_end_ours:
             self._reporter.warn(
-                f"order {order_id} was given up as {entry.state}, and is at the broker after all: "
-                "it will be canceled"
+                f"order {order_id} was ended as {entry.state}, but is working at the broker: it "
+                "will be canceled"
             )
             entry.end, entry.is_end_ours = None, False
             entry.cancel, entry.is_cancel_sent = entry.cancel or HALT, False

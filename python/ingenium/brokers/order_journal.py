@@ -302,8 +302,8 @@ class OrderJournal:
             entry.needs_human = True
             self._reporter.warn(
                 f"order {order_id} ({entry.order.side} {entry.order.quantity:f} "
-                f"{entry.order.symbol}) had no answer, and the broker does not know it: look "
-                "there, then start with --adopt to take what the broker says as the truth"
+                f"{entry.order.symbol}) had no answer, and the broker does not know it: check "
+                "the order at the broker, then start with --adopt to accept the broker's state"
             )
 
     def _miss_uncounted(self, order_id: str, now: datetime) -> None:
@@ -321,7 +321,9 @@ class OrderJournal:
         misses, since = self.questions.missed.get(order.id, (0, now))
         self.questions.missed[order.id] = (misses + 1, since)
         if not misses:
-            self._reporter.warn(f"the broker does not know order {order.id} any more: look there")
+            self._reporter.warn(
+                f"the broker no longer knows order {order.id}: check the order at the broker"
+            )
         if misses + 1 < _MISSES or now - since < timedelta(seconds=GRACE_SECONDS):
             # Lists of orders may lag behind.
             self.questions.to_check.add(order.id)

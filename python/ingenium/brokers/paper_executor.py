@@ -33,10 +33,10 @@ __all__ = ["PaperExecutor"]
 
 _TIME = "time"
 _NO_TIME = "no bar has come yet, and this exchange tells the time by bars: clock='data'"
-_WORKED = "orders are worked on the time of the bars"
+_WORKED = "orders are filled on the time of the bars"
 _NOT_FILLED = (
-    "an order is filled by bars that begin after it came, so these fill none: use "
-    "PaperExecutor(clock='data') to work orders on the time of the bars"
+    "orders are filled only by bars that begin after they arrive, so these bars fill no order: "
+    "use PaperExecutor(clock='data') to fill orders on the time of the bars"
 )
 
 

@@ -78,8 +78,8 @@ class Reconciler:
             await self.record("unblock", journal.store.unblock_all)
         if not self._broker.lists_positions:
             self._executor.report_problem(
-                "this broker lists no positions: they are never compared, and one that changes "
-                "without a fill is not noticed"
+                "this broker lists no positions: they are not reconciled, and a change without "
+                "a fill goes unnoticed"
             )
         listed = await self._list_orders()
         self._list_strangers(listed)
@@ -293,7 +293,9 @@ class Reconciler:
         try:
             answer = await self._ask("list open orders", self._broker.open_orders)
         except BadAnswerError as error:
-            self._executor.report_problem(f"open orders are looked up one by one: {error}")
+            self._executor.report_problem(
+                f"open orders cannot be listed and are looked up one by one: {error}"
+            )
             return {}
         for client_order_id, text in answer.bad.items():
             entry = journal.entries.get(client_order_id)
@@ -310,8 +312,9 @@ class Reconciler:
         for order in listed.values():
             if order.client_order_id not in self._journal.entries:
                 self._executor.report_problem(
-                    f"order {order.venue_order_id} ({order.side} {order.quantity:f} {order.symbol})"
-                    " at the broker is none of this app's: it is left alone"
+                    f"order {order.venue_order_id} ({order.side} {order.quantity:f} "
+                    f"{order.symbol}) at the broker was not sent by this app: it is left "
+                    "unchanged"
                 )
 
     async def _resolve(self, entry: JournalEntry, known: BrokerOrder | None) -> BrokerOrder | None:
@@ -354,8 +357,7 @@ class Reconciler:
             journal.store.move(symbol, change)
             journal.updates.tell_adopted(symbol, change, number, journal.store.prices.get(symbol))
             self._executor.report_problem(
-                f"position in {symbol} is {theirs:f} from now on, as the broker says: it was "
-                f"{ours:f}"
+                f"position in {symbol} is set to {theirs:f}, as the broker reports: it was {ours:f}"
             )
 
     async def record(self, cause: str, act: Callable[[], object]) -> None:

@@ -178,11 +178,13 @@ class BrokerWorker:
         elif error is None or isinstance(error, BrokerTimeoutError):
             reason = answer.reason or "the broker answered with another order"
             journal.unanswered(order_id, now)
-            self._executor.report_problem(f"it is not known what became of {order_id}: {reason}")
+            self._executor.report_problem(f"the outcome of order {order_id} is unknown: {reason}")
         else:
             journal.not_sent(order_id)
             self._delays.wait(order_id, self._loop.time())
-            self._executor.report_problem(f"order {order_id} cannot be sent now: {answer.reason}")
+            self._executor.report_problem(
+                f"order {order_id} cannot be sent, trying again: {answer.reason}"
+            )
 
     async def _cancel(self, entry: JournalEntry) -> None:
         executor, journal, order_id = self._executor, self._journal, entry.order.id
@@ -267,10 +269,12 @@ class BrokerWorker:
             except (StoreError, asyncio.CancelledError):
                 raise
             except IngeniumError as error:
-                self._executor.report_problem(f"no updates of the broker now: {error}")
+                self._executor.report_problem(
+                    f"order updates of the broker are interrupted: {error}"
+                )
             except Exception as error:  # noqa: BLE001 - an adapter's fault must not stop the rest
                 self._executor.report_problem(
-                    f"no updates of the broker now: {type(error).__name__}: {error}"
+                    f"order updates of the broker are interrupted: {type(error).__name__}: {error}"
                 )
             finally:
                 await updates.aclose()
@@ -299,7 +303,9 @@ class BrokerWorker:
                 self._delays.clear(_FILLS)
                 self._bad_since.pop(_FILLS, None)
             except BrokerError as error:
-                self._executor.report_problem(f"no fills of the broker now: {error}")
+                self._executor.report_problem(
+                    f"fills of the broker cannot be read, trying again: {error}"
+                )
                 if self._is_bad_for_long(_FILLS, error):
                     await self._reconciler.halt(f"the broker's fills cannot be read: {error}")
                 await asyncio.sleep(self._delays.wait(_FILLS, self._loop.time()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from ingenium.bus.base import Bus, Message
@@ -14,6 +14,7 @@ from ingenium.events import (
     ContentType,
     DeadLetterEvent,
     DeadLetterReason,
+    Event,
     decode,
     decode_binary,
     encode,
@@ -23,6 +24,8 @@ from ingenium.ids import make_id
 from ingenium.subjects.names import dead_letter_subject, event_type_of
 
 __all__ = [
+    "CAUSE",
+    "cause_header",
     "content_type_named",
     "content_type_of",
     "dead_letter",
@@ -34,6 +37,10 @@ __all__ = [
     "unpack",
 ]
 
+CAUSE = "Ingenium-Cause"
+"""Header of an event: id of the event whose handling sent it."""
+
+_LONGEST_CAUSE = 200
 _SOURCE = "Ingenium-Source"
 _ID = "Nats-Msg-Id"
 _ID_START = b"Nats-Msg-Id: "
@@ -167,6 +174,27 @@ def headers_for(
     return RawHeaders(start + _ID_START + identifier.encode() + _END)
 
 
+def cause_header(event: Any) -> Mapping[str, str]:
+    """Return the header of the events that a component sends while it handles an event.
+
+    Args:
+        event: The handled event; ``None`` for a call without one.
+
+    Returns:
+        One header; none if the event has no id that a header can hold.
+    """
+    identifier = getattr(event, "id", None)
+    # The id may come from any program, and a line break would end the header.
+    if (
+        isinstance(identifier, str)
+        and 0 < len(identifier) <= _LONGEST_CAUSE
+        and identifier.isascii()
+        and identifier.isprintable()
+    ):
+        return {CAUSE: identifier}
+    return {}
+
+
 def source_of(message: Message) -> str:
     """Return the name of the component that sent ``message``; empty if not stated."""
     return message.headers.get(_SOURCE, "")
@@ -182,7 +210,13 @@ def is_from(message: Message, source: str) -> bool:
 
 
 async def dead_letter(
-    bus: Bus, component: str, message: Message, error: Exception, clock: Clock | None = None
+    bus: Bus,
+    component: str,
+    message: Message,
+    error: Exception,
+    clock: Clock | None = None,
+    *,
+    add_headers: Callable[[Event, Mapping[str, str]], Mapping[str, str]] | None = None,
 ) -> None:
     """Publish a dead letter for a payload that a component could not handle.
 
@@ -194,12 +228,15 @@ async def dead_letter(
         message: The message.
         error: Cause of the failure.
         clock: Tells the time; the system clock by default.
+        add_headers: Returns the headers of a sent event, with those of a middleware.
     """
     letter = make_letter(component, message, error, clock, max_payload=bus.max_payload)
     if letter is None:
         return
     try:
         payload, headers = pack(letter, component, bus.content_type)
+        if add_headers is not None:
+            headers = add_headers(letter, headers)
         await bus.publish(dead_letter_subject(component), payload, headers)
     except BusError:
         # Reporting must not raise; the incident of the original error is already logged.

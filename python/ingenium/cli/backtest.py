@@ -24,6 +24,7 @@ from ingenium.cli.backtest_record import prepare_app, recorded_backtest
 from ingenium.cli.checks import check_benchmark, check_report
 from ingenium.cli.data_notes import print_notes
 from ingenium.cli.day_options import SinceOption, UntilOption, day, time
+from ingenium.cli.log_options import LogFormatOption, LogLevelOption, start_logs
 from ingenium.cli.progress_bar import StepProgress
 from ingenium.cli.record import DatabaseOption
 from ingenium.cli.rich_tables import print_lines
@@ -115,6 +116,8 @@ def backtest(
     ] = None,
     since: SinceOption = None,
     until: UntilOption = None,
+    log_format: LogFormatOption = None,
+    log_level: LogLevelOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Run an app over its history in one process, and print the result.
@@ -124,7 +127,7 @@ def backtest(
     A component that raises ends the backtest with code 1, and the result up to that point is
     printed.
     """
-    messages = make_console(stderr=True)
+    messages, of_logs = start_logs(log_format, log_level)
     if check_lookahead and from_record is not None:
         raise ConfigError("--check-lookahead and --from-record do not go together")
     if check_lookahead:
@@ -150,7 +153,7 @@ def backtest(
         def prepare_traced(loaded: App) -> None:
             prepare(loaded)
             if not is_over:  # the run on a harsher exchange is not traced
-                stack.enter_context(observed(loaded, environment))
+                stack.enter_context(observed(loaded, environment, with_log_context=bool(of_logs)))
 
         try:
             result = run(

@@ -18,11 +18,12 @@ from ingenium.cli.accounts import accounts
 from ingenium.cli.backtest import backtest
 from ingenium.cli.backtest_output import print_error
 from ingenium.cli.deadletters import deadletters
+from ingenium.cli.doctor import doctor
 from ingenium.cli.export import export
 from ingenium.cli.help_text import help_of
 from ingenium.cli.protos import protos
 from ingenium.cli.record import record
-from ingenium.cli.recorded import order, pnl, positions, runs, transactions
+from ingenium.cli.recorded import events, order, pnl, positions, runs, transactions
 from ingenium.cli.replay import replay
 from ingenium.cli.run import run
 from ingenium.cli.status import status
@@ -30,6 +31,7 @@ from ingenium.cli.stop import INTERRUPTED
 from ingenium.cli.sweep import sweep
 from ingenium.cli.switching import halt, reduce, resume
 from ingenium.cli.tap import tap
+from ingenium.cli.trace import trace
 from ingenium.cli.verify import verify
 from ingenium.cli.worker import worker
 from ingenium.errors import ConfigError, IngeniumError, MissingDependencyError, SubjectError
@@ -61,12 +63,15 @@ for command in (
     resume,
     status,
     deadletters,
+    doctor,
     verify,
     record,
     transactions,
     positions,
     pnl,
     order,
+    events,
+    trace,
     runs,
     export,
     replay,

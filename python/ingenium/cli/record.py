@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from ingenium.cli.backtest_output import make_console
+from ingenium.cli.log_options import LogFormatOption, LogLevelOption, start_logs
 from ingenium.cli.targets import ServerOption, app_name, settings_with
 from ingenium.config import Settings
 from ingenium.errors import ConfigError
 
 if TYPE_CHECKING:
     from ingenium.recorder.database import Database
+    from ingenium.recorder.retention import RetentionPolicy
+    from ingenium.telemetry.metrics import ProcessMetrics
 
 __all__ = ["DatabaseOption", "record"]
 
@@ -49,6 +52,26 @@ def record(
     migrate: Annotated[
         bool, typer.Option("--migrate", help="Bring the tables up to date, and stop.")
     ] = False,
+    keep: Annotated[
+        str | None,
+        typer.Option(
+            "--keep", metavar="DAYS", help="Delete events that are older, such as 90d, each day."
+        ),
+    ] = None,
+    archive: Annotated[
+        Path | None,
+        typer.Option(
+            "--archive",
+            metavar="FOLDER",
+            help="Export to Parquet first, and delete only what was exported and verified.",
+        ),
+    ] = None,
+    prune: Annotated[
+        bool,
+        typer.Option("--prune", help="Delete what --keep does not keep, and stop."),
+    ] = False,
+    log_format: LogFormatOption = None,
+    log_level: LogLevelOption = None,
 ) -> None:
     """Record every event of an app in a database, until Ctrl+C.
 
@@ -61,19 +84,25 @@ def record(
     from ingenium.operations.apps import find_app
     from ingenium.recorder.live_recording import default_url, open_database, with_running_server
 
-    if sum((once, rebuild, migrate)) > 1:
-        raise ConfigError("--once, --rebuild and --migrate exclude each other: use one of them")
+    if sum((once, rebuild, migrate, prune)) > 1:
+        raise ConfigError(
+            "--once, --rebuild, --migrate and --prune exclude each other: use one of them"
+        )
+    policy = _policy(keep, archive, is_used=not (rebuild or migrate), is_needed=prune)
     place = find_app(settings_with(server), app_name(app))
     url = database or default_url(place.settings, place.app)
-    console = make_console(stderr=True)
+    console, _ = start_logs(log_format, log_level, "recorder")
     if migrate:
-        open_database(url)
+        _migrate(url, console)
         return
     if rebuild:
         from ingenium.recorder.rebuild_tables import rebuild as make_again
 
         count = make_again(open_database(url), place.app)
         console.print(f"made again from {count:,} events", markup=False, highlight=False)
+        return
+    if prune:
+        _prune(url, place.app, policy, console)
         return
     settings = place.settings
     if not place.is_told:
@@ -82,11 +111,71 @@ def record(
     # An app without a server leaves no empty database behind.
     settings = with_running_server(place.app, settings)
     opened = open_database(url)
-    asyncio.run(_record(place.app, settings, opened, once=once, console=console))
+    from ingenium.runtime.app_telemetry import exported
+
+    with exported(f"{place.app}-recorder", settings.environment) as metrics:
+        asyncio.run(
+            _record(
+                place.app, settings, opened, policy, once=once, console=console, metrics=metrics
+            )
+        )
+
+
+def _migrate(url: str, console: Console) -> None:
+    from ingenium.recorder.database import Database
+
+    opened = Database(url)
+    if opened.path is not None and not opened.path.is_file():
+        opened.check()  # Raises: a migration makes no recording.
+    done = opened.migrate()
+    for step in done:
+        console.print(f"migrated to {step}", markup=False, highlight=False, soft_wrap=True)
+    if not done:
+        console.print(f"{opened.text} is up to date", markup=False, soft_wrap=True)
+
+
+def _policy(
+    keep: str | None, archive: Path | None, *, is_used: bool, is_needed: bool
+) -> RetentionPolicy | None:
+    from ingenium.recorder.retention import RetentionPolicy, days_of
+
+    if keep is None:
+        if archive is not None or is_needed:
+            raise ConfigError("--archive and --prune need --keep, such as --keep 90d")
+        return None
+    if not is_used:
+        raise ConfigError("--keep goes with recording, --once or --prune")
+    return RetentionPolicy(days_of(keep), archive)
+
+
+def _prune(url: str, app: str, policy: RetentionPolicy | None, console: Console) -> None:
+    from ingenium.recorder.database import Database
+    from ingenium.recorder.retention import prune
+
+    assert policy is not None  # noqa: S101 - checked with the options
+    opened = Database(url)
+    opened.check()
+    count, free = prune(opened, app, policy)
+    console.print(f"deleted {count:,} events", markup=False, highlight=False)
+    if free:
+        console.print(
+            f"{free:,} bytes are free in {opened.text}, for new events: an older version made the "
+            "file, and the VACUUM of SQLite shrinks it",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 async def _record(
-    app: str, settings: Settings, database: Database, *, once: bool, console: Console
+    app: str,
+    settings: Settings,
+    database: Database,
+    policy: RetentionPolicy | None,
+    *,
+    once: bool,
+    console: Console,
+    metrics: ProcessMetrics | None,
 ) -> None:
     from ingenium.deploy.local.signals import stop_signals
     from ingenium.recorder.live_recording import record_app
@@ -98,7 +187,16 @@ async def _record(
     with stop_signals() as stop:
         stop.on_ask(asked.set)
         counts = await record_app(
-            app, settings, database, asked, once=once, on_notice=show, on_ready=show
+            app,
+            settings,
+            database,
+            asked,
+            once=once,
+            policy=policy,
+            on_notice=show,
+            on_ready=show,
+            metrics=metrics,
         )
     gaps = f", {counts.gaps:,} gaps" if counts.gaps else ""
-    show(f"recorded {counts.events:,} events{gaps}")
+    deleted = f", deleted {counts.deleted:,} old ones" if counts.deleted else ""
+    show(f"recorded {counts.events:,} events{gaps}{deleted}")

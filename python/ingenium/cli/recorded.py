@@ -1,4 +1,4 @@
-"""``ingenium transactions``, ``positions``, ``pnl``, ``order`` and ``runs``: what was recorded."""
+"""Commands that show what was recorded: transactions, positions, pnl, order, events and runs."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RunOption",
+    "events",
     "order",
     "pnl",
     "positions",
@@ -34,6 +35,11 @@ CsvFlag = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
 RunOption = Annotated[
     str | None,
     typer.Option("--run", metavar="RUN", help="Of this backtest, instead of the live app."),
+]
+SymbolOption = Annotated[str | None, typer.Option("--symbol", help="Of this one only.")]
+LimitOption = Annotated[int, typer.Option("--limit", min=1, help="How many at most.")]
+AfterOption = Annotated[
+    str, typer.Option("--after", metavar="PAGE", help="What the page before ended with.")
 ]
 
 _NUMBERS = {
@@ -53,21 +59,30 @@ _NUMBERS = {
     "trades",
 }
 # What a narrow terminal does without; JSON and CSV have all.
-_RANKS = {"stream": 4, "id": 3, "sequence": 2, "order_id": 1, "since": 1}
+_RANKS = {
+    "stream": 4,
+    "cause": 4,
+    "id": 3,
+    "received": 3,
+    "sequence": 2,
+    "type": 2,
+    "order_id": 1,
+    "since": 1,
+    "error": 1,
+}
 # JSON and CSV have these of a run; in a terminal they would fill pages.
+_WIDEST = 100
 _LONG = {"digest", "parameters", "stats"}
 
 
 def transactions(
     app: AppName = None,
     run: RunOption = None,
-    symbol: Annotated[str | None, typer.Option("--symbol", help="Of this one only.")] = None,
+    symbol: SymbolOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="How many at most.")] = 100,
-    after: Annotated[
-        str, typer.Option("--after", metavar="PAGE", help="What the page before ended with.")
-    ] = "",
+    limit: LimitOption = 100,
+    after: AfterOption = "",
     database: DatabaseOption = None,
     json: JsonFlag = False,
     csv: CsvFlag = False,
@@ -91,16 +106,23 @@ def transactions(
 def positions(
     app: AppName = None,
     run: RunOption = None,
+    symbol: SymbolOption = None,
     at: Annotated[
         str | None, typer.Option("--at", metavar="TIME", help="After the fills of this time.")
     ] = None,
+    limit: LimitOption = 100,
+    after: AfterOption = "",
     database: DatabaseOption = None,
     json: JsonFlag = False,
     csv: CsvFlag = False,
 ) -> None:
     """Show what was held at a time, or now."""
     found = _read(
-        app, database, lambda records, scope: records.positions(run or scope, at=time("at", at))
+        app,
+        database,
+        lambda records, scope: records.positions(
+            run or scope, symbol=symbol, at=time("at", at), limit=limit, after=after
+        ),
     )
     _show(found, as_json=json, as_csv=csv)
 
@@ -109,8 +131,11 @@ def pnl(
     app: AppName = None,
     run: RunOption = None,
     by: Annotated[str, typer.Option("--by", metavar="day|symbol", help="Of each what.")] = "day",
+    symbol: SymbolOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
+    limit: LimitOption = 100,
+    after: AfterOption = "",
     database: DatabaseOption = None,
     json: JsonFlag = False,
     csv: CsvFlag = False,
@@ -120,7 +145,13 @@ def pnl(
         app,
         database,
         lambda records, scope: records.pnl(
-            run or scope, by=by, since=time("since", since), until=time("until", until)
+            run or scope,
+            by=by,
+            symbol=symbol,
+            since=time("since", since),
+            until=time("until", until),
+            limit=limit,
+            after=after,
         ),
     )
     _show(found, as_json=json, as_csv=csv)
@@ -132,12 +163,66 @@ def order(
         str | None, typer.Option("--app", metavar="APP", help="Whose recording is read.")
     ] = None,
     run: RunOption = None,
+    limit: LimitOption = 100,
+    after: AfterOption = "",
     database: DatabaseOption = None,
     json: JsonFlag = False,
     csv: CsvFlag = False,
 ) -> None:
     """Show the story of an order: bar, signal, order, denials, executions and trade."""
-    found = _read(app, database, lambda records, scope: records.order(order_id, run or scope))
+    found = _read(
+        app,
+        database,
+        lambda records, scope: records.order(order_id, run or scope, limit=limit, after=after),
+    )
+    _show(found, as_json=json, as_csv=csv)
+
+
+def events(
+    app: AppName = None,
+    run: RunOption = None,
+    type: Annotated[
+        str, typer.Option("--type", metavar="TYPE", help="Of this type only, as SignalEvent.")
+    ] = "",
+    message: Annotated[
+        str | None,
+        typer.Option(
+            "--message",
+            metavar="MODULE:NAME",
+            help="Class of events of your own, to decode them, as acme_events.acme.v1:News.",
+        ),
+    ] = None,
+    subject: Annotated[
+        str, typer.Option("--subject", help="On this subject only, or a wildcard.")
+    ] = "",
+    symbol: SymbolOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    limit: LimitOption = 100,
+    after: AfterOption = "",
+    database: DatabaseOption = None,
+    json: JsonFlag = False,
+    csv: CsvFlag = False,
+) -> None:
+    """Show the events that were recorded, the latest first, decoded."""
+    from ingenium.components import load_message
+
+    own = None if message is None else load_message(message)
+    found = _read(
+        app,
+        database,
+        lambda records, scope: records.events(
+            run or scope,
+            type=type,
+            message=own,
+            subject=subject,
+            symbol=symbol,
+            since=time("since", since),
+            until=time("until", until),
+            limit=limit,
+            after=after,
+        ),
+    )
     _show(found, as_json=json, as_csv=csv)
 
 
@@ -151,6 +236,14 @@ def runs(
             help="Show the inputs and figures in which runs differ; give it for each of them.",
         ),
     ] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option("--kind", metavar="live|backtest|sweep", help="Of this kind only."),
+    ] = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    limit: LimitOption = 100,
+    after: AfterOption = "",
     database: DatabaseOption = None,
     json: JsonFlag = False,
     csv: CsvFlag = False,
@@ -159,7 +252,18 @@ def runs(
     found = _read(
         app,
         database,
-        lambda records, scope: records.compare(compare) if compare else records.runs(scope),
+        lambda records, scope: (
+            records.compare(compare)
+            if compare
+            else records.runs(
+                scope,
+                kind=kind,
+                since=time("since", since),
+                until=time("until", until),
+                limit=limit,
+                after=after,
+            )
+        ),
     )
     _show(found, as_json=json, as_csv=csv)
 
@@ -199,8 +303,12 @@ def _show(table: RecordTable, *, as_json: bool, as_csv: bool) -> None:
     if as_json and as_csv:
         raise ConfigError("--json and --csv exclude each other: use one of them")
     if as_json:
-        typer.echo(jsonlib.dumps({"rows": table.texts(), "next": table.next}))
+        typer.echo(jsonlib.dumps({"rows": table.texts(), "next": table.next, "notes": table.notes}))
         return
+    for note in table.notes:
+        make_console(stderr=True).print(
+            printable(note), style="yellow", markup=False, highlight=False, soft_wrap=True
+        )
     if as_csv:
         typer.echo(table.csv(), nl=False)
         return
@@ -225,4 +333,7 @@ def _show(table: RecordTable, *, as_json: bool, as_csv: bool) -> None:
 def _cell(value: object) -> str:
     if value is None:
         return ""
+    if isinstance(value, dict):
+        text = printable(jsonlib.dumps(value, ensure_ascii=False))
+        return text if len(text) <= _WIDEST else f"{text[:_WIDEST]}..."
     return f"{value:.4f}" if isinstance(value, float) else str(value)

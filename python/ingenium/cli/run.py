@@ -22,6 +22,7 @@ from ingenium.cli.backtest_output import (
     result_as_json,
 )
 from ingenium.cli.data_notes import notes_as_json, print_notes
+from ingenium.cli.log_options import LogFormatOption, LogLevelOption, start_logs
 from ingenium.cli.money import denial_line, fill_line, print_money
 from ingenium.cli.progress_bar import StepProgress
 from ingenium.cli.record import DatabaseOption
@@ -37,7 +38,7 @@ from ingenium.components import (
 )
 from ingenium.config import Settings
 from ingenium.errors import ConfigError, FeedError, LockstepError
-from ingenium.runtime.app_telemetry import observed
+from ingenium.runtime.app_telemetry import metrics_of, observed
 from ingenium.runtime.replay import ReplayResult
 
 if TYPE_CHECKING:
@@ -111,6 +112,8 @@ def run(
         bool, typer.Option("--record", help="Live: record every event in a database.")
     ] = False,
     database: DatabaseOption = None,
+    log_format: LogFormatOption = None,
+    log_level: LogLevelOption = None,
     json: Annotated[
         bool,
         typer.Option(
@@ -142,7 +145,8 @@ def run(
     settings = Settings.from_environment()
     if all_output:
         settings = replace(settings, all_output=True)
-    messages = make_console(stderr=True)
+    messages, of_logs = start_logs(log_format, log_level, component or "")
+    settings = replace(settings, environment={**settings.environment, **of_logs})
     if component is not None:
         if processes:
             raise ConfigError("--component and --processes exclude each other: use one of them")
@@ -261,7 +265,8 @@ def _recorded(
 
     @asynccontextmanager
     async def both(bus: NatsBus) -> AsyncIterator[None]:
-        async with recorded_beside(app.name, settings, database, notice), attend(bus):
+        metrics = metrics_of(app.middleware)
+        async with recorded_beside(app.name, settings, database, notice, metrics), attend(bus):
             yield
 
     return both
@@ -305,7 +310,7 @@ def _run_component(
             console.print(text, style="green", markup=False, highlight=False, soft_wrap=True)
 
     try:
-        with observed(app, settings.environment):
+        with observed(app, settings.environment, with_log_context=_has_logs(settings)):
             return asyncio.run(
                 run_component(app, component, settings, adopt=adopt, on_ready=on_ready)
             )
@@ -333,6 +338,9 @@ def run_whole(
     from ingenium.deploy.local import run_app
 
     def on_line(name: str, line: str) -> None:
+        if is_json and line.startswith("{"):
+            typer.echo(line, err=True)  # A child has written a record.
+            return
         console.print(f"{name} | {printable(line)}", markup=False, highlight=False, soft_wrap=True)
 
     def on_stop() -> None:
@@ -344,6 +352,7 @@ def run_whole(
     def on_ready(text: str) -> None:
         console.print(text, style="green", markup=False, highlight=False, soft_wrap=True)
 
+    is_json = settings.environment.get("INGENIUM_LOG_FORMAT") == "json"
     where = "each component in its own process" if processes else "in one process"
     if not app.historical:
         for line in missing_handlers(app):
@@ -352,7 +361,9 @@ def run_whole(
             f"[bold]{app.name}[/] runs on live data, {where}; Ctrl+C stops it", highlight=False
         )
     with (
-        nullcontext() if processes else observed(app, settings.environment),
+        nullcontext()
+        if processes
+        else observed(app, settings.environment, with_log_context=_has_logs(settings)),
         StepProgress(console, f"{app.name}, {where}") as progress,
     ):
         return asyncio.run(
@@ -370,6 +381,10 @@ def run_whole(
                 attend=attend,
             )
         )
+
+
+def _has_logs(settings: Settings) -> bool:
+    return "INGENIUM_LOG_FORMAT" in settings.environment
 
 
 def _verify(target: str, result: ReplayResult, console: Console) -> bool | None:

@@ -3,7 +3,7 @@
 from ingenium.clock import format_time
 from ingenium.components.app import App
 from ingenium.components.app_checks import check_handlers, missing_handlers
-from ingenium.components.app_loader import load_app, load_factory
+from ingenium.components.app_loader import load_app, load_factory, load_message
 from ingenium.components.arm import arm
 from ingenium.components.by_symbol import BySymbol, Stateful
 from ingenium.components.component import Component
@@ -38,5 +38,6 @@ __all__ = [
     "handle_of",
     "load_app",
     "load_factory",
+    "load_message",
     "missing_handlers",
 ]

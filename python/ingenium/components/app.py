@@ -76,7 +76,7 @@ class App:
     ) -> None:
         if _NAME.fullmatch(name) is None:
             raise ConfigError(
-                f"app name {name!r} does not fit: use up to 40 lower-case letters, digits, - and _"
+                f"app name {name!r} is not valid: use up to 40 lower-case letters, digits, - and _"
             )
         self.name = name
         self.prefix = SubjectSpace(prefix).prefix
@@ -108,17 +108,17 @@ class App:
             )
         if self.strategies and self.portfolio is None:
             raise ConfigError(
-                "app has strategies but no portfolio, so nobody would read their signals: pass "
+                "app has strategies but no portfolio, so nothing would read their signals: pass "
                 "App(portfolio=...), such as ingenium.portfolios.FixedQuantity(10)"
             )
         if self.portfolio is not None and self.executor is None:
             raise ConfigError(
-                "app has a portfolio but no executor, so nobody would work its orders: pass "
+                "app has a portfolio but no executor, so nothing would execute its orders: pass "
                 "App(executor=...), such as ingenium.brokers.PaperExecutor()"
             )
         if self.executor is not None and self.portfolio is None:
             raise ConfigError(
-                "app has an executor but no portfolio, so nobody would send it orders: pass "
+                "app has an executor but no portfolio, so nothing would send it orders: pass "
                 "App(portfolio=...)"
             )
         if (
@@ -127,20 +127,20 @@ class App:
             and self.historical
         ):
             raise ConfigError(
-                f"executor {self.executor.name!r} works at a broker, and the app replays history: "
-                "use PaperExecutor in backtests and replays"
+                f"executor {self.executor.name!r} sends orders to a broker, but the app replays "
+                "history: use PaperExecutor in backtests and replays"
             )
         seen: dict[str, Component] = {}
         for component in self.components:
             if component.name == CONDUCTOR:
                 raise ConfigError(
-                    f"component {type(component).__name__} is named {CONDUCTOR!r}, which is the "
-                    "part that keeps a replay in step: pass another name="
+                    f"component {type(component).__name__} is named {CONDUCTOR!r}, which is "
+                    "reserved for the conductor of a replay: pass another name="
                 )
             other = seen.setdefault(component.name, component)
             if sum(each is component for each in self.components) > 1:
                 raise ConfigError(
-                    f"component {component.name!r} is listed twice: make a second one, with "
+                    f"component {component.name!r} is listed twice: create a second object with "
                     "another name="
                 )
             if other is not component:
@@ -155,15 +155,16 @@ class App:
         }
         if len(kinds) > 1:
             raise ConfigError(
-                "app mixes ingestors of history and of live data: pass those of history as "
-                "App(warm_up=...), which warms up the strategies, or split it into two apps"
+                "app mixes historical and live ingestors: pass the historical ones as "
+                "App(warm_up=...) to warm up the strategies, or split the app into two apps"
             )
         silent = [c.name for c in self.ingestors if isinstance(c, External) and not c.reports]
         if silent and True in kinds:
             raise ConfigError(
-                f"ingestor {', '.join(silent)} is a program that reports nothing, so that its data "
-                "cannot be replayed in step with the history of the others: have it publish "
-                "LockstepReport and pass reports=True, or use ingestors of live data beside it"
+                f"ingestor {', '.join(silent)} is an external program that publishes no "
+                "LockstepReport, so its data cannot be synchronized with the historical "
+                "ingestors: have it publish LockstepReport and pass reports=True, or use only "
+                "live ingestors with it"
             )
         check_warm_up(
             self.warm_up, historical=self.historical, has_strategies=bool(self.strategies)

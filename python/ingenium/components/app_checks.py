@@ -82,6 +82,6 @@ def meant_handler(component: Strategy | Portfolio) -> str:
 def _said(component: Strategy | Portfolio, wanted: str) -> str:
     meant = meant_handler(component)
     return (
-        f"{component} can do nothing, since {type(component).__name__} "
-        f"overrides neither {wanted}{f': {meant}' if meant else ''}"
+        f"{component} does nothing, because {type(component).__name__} overrides neither "
+        f"{wanted}{f': {meant}' if meant else ''}"
     )

@@ -8,8 +8,10 @@ import inspect
 import sys
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import is_dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from ingenium.components.app import App
 from ingenium.components.app_source import check_source
@@ -17,7 +19,7 @@ from ingenium.components.blame import text_of, where
 from ingenium.components.handle_of import handle_of
 from ingenium.errors import ConfigError
 
-__all__ = ["load_app", "load_factory"]
+__all__ = ["load_app", "load_factory", "load_message"]
 
 
 def load_app(target: str) -> App:
@@ -56,6 +58,24 @@ def load_app(target: str) -> App:
     return found
 
 
+def load_message(target: str) -> type[Any]:
+    """Import the module that ``target`` names and return its class of a user's own events.
+
+    Args:
+        target: ``package.module:Name`` or ``file.py:Name``.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    found = _find(target)
+    if not isinstance(found, type) or not is_dataclass(found):
+        raise ConfigError(
+            f"{target} is no message: name a class that buf generate has made, as in "
+            "acme_events.acme.v1:News"
+        )
+    return found
+
+
 def load_factory(target: str, arguments: Mapping[str, object]) -> Callable[..., App]:
     """Import the module that ``target`` names and return its function that makes the app.
 
@@ -70,7 +90,7 @@ def load_factory(target: str, arguments: Mapping[str, object]) -> Callable[..., 
     found = _find(target)
     if isinstance(found, App) or not callable(found):
         raise ConfigError(
-            f"{target} is no function, so it takes no parameters: write def app(fast=5): that "
+            f"{target} is not a function, so it takes no parameters: write def app(fast=5): that "
             "returns the App, and name it"
         )
     signature = inspect.signature(found)
@@ -149,14 +169,14 @@ def _import_file(path: Path) -> ModuleType:
     if path.stem in sys.stdlib_module_names or path.stem == "ingenium":
         whose = "ingenium itself" if path.stem == "ingenium" else "one of Python's own modules"
         raise ConfigError(
-            f"app file {path.name} is named like {whose}, which could not be imported beside it: "
-            f"rename it, such as my_{path.name}"
+            f"app file {path.name} has the same name as {whose}, which could then not be "
+            f"imported: rename the file, for example to my_{path.name}"
         )
     check_source(path)
     name = path.stem if path.stem.isidentifier() else "ingenium_app"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise ConfigError(f"{path} is no Python file")
+        raise ConfigError(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     # As with `python file.py`: modules beside the file can be imported, pickles find the module.
     if str(path.parent) not in sys.path:
@@ -205,7 +225,7 @@ def _why(place: object, error: BaseException) -> str:
     line = f", line {frames[-1].lineno}" if frames else ""
     if isinstance(error, SyntaxError):
         # Python does not name a file that it cannot read as text: it is one imported here.
-        return f"{place}{line}: a file that it imports is no text in UTF-8: {error.msg}"
+        return f"{place}{line}: a file that it imports is not valid UTF-8: {error.msg}"
     if isinstance(error, SystemExit):
         return f"{place}{line}: it exits (SystemExit: {error}) instead of making an app"
     other = where(error)

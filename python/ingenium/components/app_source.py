@@ -42,7 +42,7 @@ def check_source(path: Path) -> None:
         if 3 * data.count(b"\0") > len(data):
             raise ConfigError(f"{path}, line 1: the file seems to be in UTF-16: save it as UTF-8")
         raise ConfigError(
-            f"{path}, line {_line(data, place)}: holds a null byte, so it is no Python file"
+            f"{path}, line {_line(data, place)}: contains a null byte, so it is not a Python file"
         )
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)

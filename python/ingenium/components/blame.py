@@ -25,7 +25,7 @@ def text_of(error: BaseException) -> str:
     try:
         return f"{name}: {error}"
     except Exception as other:  # noqa: BLE001
-        return f"{name}: its text cannot be made: {type(other).__name__}"
+        return f"{name}: its text cannot be rendered: {type(other).__name__}"
 
 
 def where(error: BaseException) -> str:

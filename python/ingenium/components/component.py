@@ -38,7 +38,7 @@ class Component:
         self.name = _default_name(type(self)) if name is None else name
         if _NAME.fullmatch(self.name) is None:
             raise ComponentError(
-                f"component name {self.name!r} does not fit: use up to 40 lower-case letters, "
+                f"component name {self.name!r} is not valid: use up to 40 lower-case letters, "
                 "digits, - and _"
             )
         self._handle = self._make_handle()
@@ -150,8 +150,8 @@ class _OwnState:
 
 def _no_set_state(component: Component) -> ComponentError:
     return ComponentError(
-        f"{type(component).__name__} {component.name!r} keeps a state of its own, but has no "
-        "set_state: define set_state(self, state), which takes what get_state returned"
+        f"{type(component).__name__} {component.name!r} defines get_state, but no set_state: "
+        "define set_state(self, state), which takes what get_state returned"
     )
 
 
@@ -162,4 +162,4 @@ def role_of(component: Component) -> str:
 
 def ran_already(component: Component) -> str:
     """Return the error that a component cannot be run again."""
-    return f"{component} has run already, and its next run would begin with what it remembers"
+    return f"{component} has already run, and a second run would start with the state of the first"

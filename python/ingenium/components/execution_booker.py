@@ -61,7 +61,7 @@ class ExecutionBooker:
         if works_on(event):
             if event.id:
                 self._reports.add(event.id)
-            self._report_problem(f"order {event.order_id!r} works on: {event.reason}")
+            self._report_problem(f"order {event.order_id!r} keeps working: {event.reason}")
             return True
         working = self._books.orders.find(event.order_id, event.update)
         fill = self._fill_of(event, working)
@@ -108,7 +108,7 @@ class ExecutionBooker:
             self._books.note_price(key, fill.price)
             self._report_problem(
                 f"execution {event.id!r} of order {event.order_id!r} states no price: booked "
-                f"{fill.quantity:f} {fill.symbol} at {fill.price:f}, the nearest that is known"
+                f"{fill.quantity:f} {fill.symbol} at {fill.price:f}, the nearest known price"
             )
         return fill
 
@@ -128,8 +128,8 @@ class ExecutionBooker:
     def _report_stranger(self, event: ExecutionEvent, fill: Fill | None) -> None:
         if fill is not None:
             self._report_problem(
-                f"execution {event.id!r} is of order {event.order_id!r}, which this portfolio did "
-                f"not send: booked {fill.side.value} {fill.quantity:f} {fill.symbol} all the same"
+                f"execution {event.id!r} is of order {event.order_id!r}, which this portfolio "
+                f"did not send: booked {fill.side.value} {fill.quantity:f} {fill.symbol} anyway"
             )
         elif event.order_id in self._books.cancels:
             _log.warning(
@@ -150,8 +150,8 @@ class ExecutionBooker:
         self._books.orders.follow(working, update, fill)
         if fill is not None and working.filled > order.quantity:
             self._report_problem(
-                f"order {order.id!r} of {order.quantity:f} {order.symbol} has been filled "
-                f"with {working.filled:f}"
+                f"order {order.id!r} of {order.quantity:f} {order.symbol} is overfilled: "
+                f"{working.filled:f} filled"
             )
         if update == _REJECTED:
             _log.warning("%s: order %s was rejected: %s", self._handle.name, order.id, reason)

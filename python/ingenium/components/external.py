@@ -75,7 +75,10 @@ class External(Component):
         if command is not None and not command:
             raise ConfigError("command is empty: pass program and arguments, or None")
         if not settle_seconds > 0:
-            raise ConfigError(f"settle_seconds {settle_seconds} is not positive: try 0.02")
+            raise ConfigError(
+                f"settle_seconds {settle_seconds} is not positive: use a positive number such as "
+                "0.02"
+            )
         self.command = None if command is None else tuple(command)
         self.symbols = None if symbols is None else tuple(symbols)
         for symbol in self.symbols or ():

@@ -63,8 +63,8 @@ def kill_at(where: str) -> Pass:
     known = {point.value for point in Point}
     if name not in known or not (number or "0").isdigit():
         raise ConfigError(
-            f"INGENIUM_CRASH_AT is {where!r}: use a point and a number, such as 'committed:3'; "
-            f"points are {', '.join(sorted(known))}"
+            f"INGENIUM_CRASH_AT is {where!r}: use a failpoint and a count, such as "
+            f"'committed:3'; failpoints are {', '.join(sorted(known))}"
         )
     limit = int(number or "0")
     passed: Counter[Point] = Counter()

@@ -264,8 +264,8 @@ class ComponentHandle:
 
     def _outside(self) -> ComponentError:
         return ComponentError(
-            f"component {self.name!r} cannot send outside of a run: run it with its app, or with "
-            "ingenium.testing.run in a test"
+            f"component {self.name!r} cannot send events outside a run: run the component with "
+            "its app, or with ingenium.testing.run in a test"
         )
 
     def handle_late(self, event: Event, age_seconds: float) -> Handled:
@@ -347,7 +347,7 @@ class ComponentHandle:
             self._nameless_causes = read_row(int, data, key)
         elif key != "user":
             raise ComponentError(
-                f"{self.role} {self.name!r} has no place for the saved row {key!r}: run the kind "
+                f"{self.role} {self.name!r} does not know the saved row {key!r}: run the class "
                 "of component that saved it, or start with an empty state"
             )
 
@@ -366,8 +366,9 @@ class ComponentHandle:
         """
         for kind, row_id, _ in rows:
             raise ComponentError(
-                f"{self.role} {self.name!r} has no place for the saved row {row_id!r} of kind "
-                f"{kind!r}: run the kind of component that saved it, or start with an empty state"
+                f"{self.role} {self.name!r} does not know the saved row {row_id!r} of kind "
+                f"{kind!r}: run the class of component that saved it, or start with an empty "
+                "state"
             )
 
 

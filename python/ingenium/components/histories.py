@@ -21,20 +21,20 @@ def histories_of(warm_up: Ingestor | Sequence[Ingestor] | None) -> tuple[Ingesto
         return ()
     if not isinstance(warm_up, Ingestor | list | tuple):
         raise ConfigError(
-            f"warm_up is {warm_up!r}: pass an ingestor of history, or a list of them, such as "
+            f"warm_up is {warm_up!r}: pass a historical ingestor, or a list of them, such as "
             "CsvIngestor('history.csv')"
         )
     found = (warm_up,) if isinstance(warm_up, Ingestor) else tuple(warm_up)
     for ingestor in found:
         if not isinstance(ingestor, Ingestor):
             raise ConfigError(
-                f"warm_up holds an object of type {type(ingestor).__name__}: pass ingestors of "
-                "history, such as CsvIngestor('history.csv')"
+                f"warm_up holds an object of type {type(ingestor).__name__}: pass historical "
+                "ingestors, such as CsvIngestor('history.csv')"
             )
         if not handle_of(ingestor).historical:
             raise ConfigError(
-                f"warm_up holds {ingestor.name!r}, which is an ingestor of live data: pass one "
-                "that overrides read() or read_bars(), such as CsvIngestor('history.csv')"
+                f"warm_up holds {ingestor.name!r}, which is a live ingestor: pass one that "
+                "overrides read() or read_bars(), such as CsvIngestor('history.csv')"
             )
     return found
 
@@ -49,8 +49,8 @@ def check_warm_up(histories: Sequence[Ingestor], *, historical: bool, has_strate
         return
     if historical:
         raise ConfigError(
-            "app replays history, and warm_up is for live data: leave it out, and start a backtest "
-            "later with --start, so that what comes before is the warm-up"
+            "app replays history, but warm_up is for live data: omit warm_up, and pass --start "
+            "to a backtest so that the data before it is the warm-up"
         )
     if not has_strategies:
-        raise ConfigError("app has a warm_up and no strategies to warm up: leave it out")
+        raise ConfigError("app has a warm_up but no strategies: omit warm_up")

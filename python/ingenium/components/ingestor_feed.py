@@ -84,8 +84,8 @@ class LiveFeed:
                 seconds = restarts.pause(ran) if self._has_sent() else restarts.crashed(ran, now())
             if seconds is None:
                 raise FeedError(
-                    f"{text}, {self._policy.crashes} times, and has sent no data: starting it "
-                    "again does not help"
+                    f"{text}, {self._policy.crashes} times, and has sent no data: not restarted "
+                    "again, fix ingest() first"
                 ) from error
             self.problem = f"{text}; it is started again in {seconds:g} s"
             self._report(self.problem, error)
@@ -101,7 +101,7 @@ class LiveFeed:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
         if task.cancelled():
-            return ComponentError("ingest() has canceled itself")
+            return ComponentError("ingest() canceled its own task")
         error = task.exception()
         if error is not None and not isinstance(error, Exception):
             raise error
@@ -110,9 +110,11 @@ class LiveFeed:
     async def _call(self) -> None:
         found: object = self._ingestor.ingest()
         if inspect.isasyncgen(found):
-            raise ComponentError("ingest() has a yield: call self.send_data(event) instead")
+            raise ComponentError(
+                "ingest() is a generator: call self.send_data(event) instead of yield"
+            )
         if not inspect.isawaitable(found):
-            raise ComponentError("ingest() is no coroutine: write async def ingest(self)")
+            raise ComponentError("ingest() is not a coroutine: write async def ingest(self)")
         try:
             await found
         except SystemExit as error:

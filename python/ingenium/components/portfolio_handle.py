@@ -178,7 +178,7 @@ class PortfolioHandle(ComponentHandle):
         )
 
     def _report_price(self, symbol: str, error: DecodeError) -> None:
-        self._portfolio.report_problem(f"price of {symbol!r} is left as it was: {error}")
+        self._portfolio.report_problem(f"price of {symbol!r} is not updated: {error}")
 
     def handle_signal(self, event: SignalEvent) -> Handled:
         """Call `on_signal`."""

@@ -74,7 +74,7 @@ class RiskControl:
         """Returns how far an outside source restricts trading, and why; ``None`` for not at all."""
         self.data_age: DataAge | None = None
         """Detects bars that are history; `arm` sets it where this component reports them."""
-        self.effect_of_old_data = "orders are worked at the prices of today"
+        self.effect_of_old_data = "orders are filled at today's prices"
         """The effect on orders when the bars of a live app are history, in words."""
         self._handle = handle
         self._view = view
@@ -112,8 +112,8 @@ class RiskControl:
         before = gate.switch.state
         if not gate.switch.apply(event):
             self._report_problem(
-                f"control event {event.id!r} of {event.sender!r} says {event.state!r}, which only "
-                "an operator may: send it as person@machine"
+                f"control event {event.id!r} of {event.sender!r} sets {event.state!r}, which "
+                "only an operator may set: use a sender such as person@machine"
             )
         elif gate.switch.state is TradingState.ACTIVE:
             # An operator has checked.

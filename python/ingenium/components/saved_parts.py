@@ -59,12 +59,12 @@ class SavedParts:
         """
         if not name or "/" in name:
             raise ConfigError(
-                f"name {name!r} of a saved part of {self._owner!r} does not fit: use a text "
-                "without a slash, such as 'rsi'"
+                f"name {name!r} of a saved part of {self._owner!r} is not valid: use a non-empty "
+                "text without a slash, such as 'rsi'"
             )
         if name in self._parts:
             raise ConfigError(
-                f"{self._owner!r} saves two parts as {name!r}: give each a name of its own"
+                f"{self._owner!r} saves two parts as {name!r}: give each part its own name"
             )
         given: object = part
         fits = isinstance(given, BySymbol) or (
@@ -112,7 +112,7 @@ class SavedParts:
             names = read_row(list[str], rows[SAVED], SAVED)
             if names != self.names:
                 raise StateError(
-                    f"what was saved is {', '.join(names)}, and the class saves "
+                    f"the saved parts are {', '.join(names)}, but the class saves "
                     f"{', '.join(self.names) or 'nothing'}"
                 )
         self._fresh = {

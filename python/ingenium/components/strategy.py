@@ -115,7 +115,7 @@ class Strategy(StatefulComponent):
         known = _SIGNALS.get(signal)
         if known is None:
             raise ComponentError(
-                f"signal {signal!r} of strategy {self.name!r} for {symbol} is none: use "
+                f"signal {signal!r} of strategy {self.name!r} for {symbol} is unknown: use "
                 f"Signal.LONG, Signal.SHORT or Signal.FLAT{_MEANT.get(str(signal).lower(), '')}"
             )
         if strength is not None and not isinstance(strength, str):

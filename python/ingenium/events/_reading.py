@@ -89,7 +89,7 @@ class _Reader:
             self.path = place
             if self._one_spelling and spellings.setdefault(field.key, key) != key:
                 problem = (
-                    f"the key stands twice in two spellings, {spellings[field.key]!r} and "
+                    f"the key appears twice in two spellings, {spellings[field.key]!r} and "
                     f"{key!r}, and readers could differ on which one counts"
                 )
                 raise DecodeError(self._schema.name, place, problem)

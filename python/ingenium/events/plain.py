@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import is_dataclass
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 from ingenium.events._schema import Schema, SchemaError, schema_of
@@ -13,8 +15,11 @@ __all__ = ["id_prefix_of", "plain_text", "write_plainly"]
 
 _EXPONENT = re.compile(r"[+-]?[0-9]{1,40}(?:\.[0-9]{1,40})?[eE][+-]?[0-9]{1,2}", re.ASCII)
 
-_Decimals = tuple[tuple[str, ...], tuple[tuple[str, "_Decimals"], ...]]
-"""Fields of a message that contain decimals, and those with messages that have such fields."""
+_DecimalFields = tuple[
+    Callable[[Any], Any] | None, Callable[[Any], tuple[Any, ...]], tuple[str, ...]
+]
+"""How to find a message within the event and read its decimals, and the names of these."""
+_Decimals = tuple[_DecimalFields, ...]
 _known: dict[type[Any], _Decimals] = {}
 
 
@@ -42,39 +47,53 @@ def write_plainly(event: Any) -> None:
     decimals = _known.get(event.__class__)
     if decimals is None:
         decimals = _known[event.__class__] = _decimals_of(event.__class__)
-    _write(event, decimals)
+    for find, read, names in decimals:
+        message = event if find is None else find(event)
+        if message is not None:
+            for text in read(message):
+                if text and text.__class__ is str and ("e" in text or "E" in text):
+                    _rewrite(message, names)
+                    break
+
+
+def _rewrite(message: Any, names: tuple[str, ...]) -> None:
+    for name in names:
+        text = getattr(message, name)
+        if text.__class__ is str:
+            setattr(message, name, plain_text(text))
 
 
 def _decimals_of(cls: type[Any]) -> _Decimals:
     # Other messages are written by their own libraries.
     if not is_dataclass(cls):
-        return (), ()
+        return ()
     try:
-        return _decimals_in(schema_of(cls), ())
+        return tuple(_decimals_in(schema_of(cls), None, ()))
     except SchemaError:
-        return (), ()
+        return ()
 
 
-def _decimals_in(schema: Schema, above: tuple[Schema, ...]) -> _Decimals:
-    names = tuple(field.name for field in schema.fields if field.is_decimal)
-    nested: list[tuple[str, _Decimals]] = []
+def _decimals_in(
+    schema: Schema, find: Callable[[Any], Any] | None, above: tuple[Schema, ...]
+) -> Iterator[_DecimalFields]:
+    if names := tuple(field.name for field in schema.fields if field.is_decimal):
+        # An attrgetter of one name returns no tuple.
+        read = attrgetter(*names) if len(names) > 1 else attrgetter(names[0], names[0])
+        yield find, read, names
     for field in schema.fields:
         message = field.message
-        if message is None or field.repeated or message in (*above, schema):
-            continue
-        inner = _decimals_in(message, (*above, schema))
-        if inner != ((), ()):
-            nested.append((field.name, inner))
-    return names, tuple(nested)
+        if message is not None and not field.repeated and message not in (*above, schema):
+            yield from _decimals_in(message, _within(find, field.name), (*above, schema))
 
 
-def _write(message: Any, decimals: _Decimals) -> None:
-    names, nested = decimals
-    for name in names:
-        text = getattr(message, name)
-        if text and text.__class__ is str and ("e" in text or "E" in text):
-            setattr(message, name, plain_text(text))
-    for name, inner in nested:
-        held = getattr(message, name)
-        if held is not None:
-            _write(held, inner)
+def _within(find: Callable[[Any], Any] | None, name: str) -> Callable[[Any], Any]:
+    """Return a function that reads a field of a message that another one finds in an event."""
+    if find is None:
+        return attrgetter(name)
+    outer = find
+
+    def find_inner(event: Any) -> Any:
+        message = outer(event)
+        return None if message is None else getattr(message, name)
+
+    return find_inner

@@ -112,8 +112,8 @@ class ExchangeCalendar:
 
     def _unknown(self, time: datetime) -> ConfigError:
         return ConfigError(
-            f"calendar {self.code!r} knows no session at {time.isoformat()}: exchange_calendars "
-            f"has it from {self._first_known} to {self._last_known}; use RegularHours"
+            f"calendar {self.code!r} has no session at {time.isoformat()}: exchange_calendars "
+            f"covers {self._first_known} to {self._last_known}; use RegularHours for other dates"
         )
 
     def __repr__(self) -> str:

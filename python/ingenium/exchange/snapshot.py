@@ -22,7 +22,7 @@ __all__ = ["ExchangeSnapshot"]
 
 _LEDGER = "ledger/"
 _NEVER = datetime.min.replace(tzinfo=UTC)
-_CURE = "start it with the arguments that it was saved with, or with an empty state"
+_CURE = "start the executor with the arguments of the saved run, or with an empty state"
 
 
 class _Resting(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
@@ -137,7 +137,7 @@ class ExchangeSnapshot:
         """
         books, book = self._books, self._books.working
         if books.closes or book.added:
-            raise ComponentError("exchange has handled events already: restore into a new one")
+            raise ComponentError("exchange has already handled events: restore into a new exchange")
         resting: list[RestingOrder] = []
         brackets: list[Bracket] = []
         of_ledger: dict[str, bytes] = {}
@@ -159,7 +159,7 @@ class ExchangeSnapshot:
                 of_ledger[name] = data
             else:
                 raise ComponentError(
-                    f"exchange has no place for the saved row {key!r}: run the kind of component "
+                    f"exchange does not know the saved row {key!r}: run the class of component "
                     "that saved it, or start with an empty state"
                 )
         books.ledger.account.restore(of_ledger)
@@ -185,8 +185,8 @@ class ExchangeSnapshot:
         for kind, order_id, _ in rows:
             if kind != "seen":
                 raise ComponentError(
-                    f"exchange has no place for the saved row {order_id!r} of kind {kind!r}: run "
-                    "the kind of component that saved it, or start with an empty state"
+                    f"exchange does not know the saved row {order_id!r} of kind {kind!r}: run "
+                    "the class of component that saved it, or start with an empty state"
                 )
             ids.append(order_id)
         self._books.working.restore_known(ids)
@@ -233,8 +233,8 @@ class ExchangeSnapshot:
         if row.has_ledger == self._books.ledger.forbids_nothing:
             was = "with" if row.has_ledger else "without"
             raise ComponentError(
-                f"exchange was saved {was} a limit on cash or shorts, which this one does not "
-                f"match: {_CURE}"
+                f"exchange was saved {was} a limit on cash or shorts, and this exchange differs: "
+                f"{_CURE}"
             )
         self._books.working.added = row.added
         for name in FillCounters.__dataclass_fields__:

@@ -166,7 +166,7 @@ class Accounts:
                 if nkeys is not None
                 else {"user": self.user(role, component), "password": secrets[login]}
             )
-            allowed = {"permissions": self._permissions(role, component)}
+            allowed = {"permissions": self.permissions_of(role, component)}
             users.setdefault(_ACCOUNT_OF[role], []).append(proof | allowed)
         accounts = {
             self._account(name): {"users": users[name]}
@@ -277,8 +277,8 @@ class Accounts:
     def _data(self) -> list[str]:
         return self._on_server(f"{DATA}.>", *self.data_subjects)
 
-    def _permissions(self, role: str, component: str = "") -> dict[str, Any]:
-        """Return the permissions of a user within its account."""
+    def permissions_of(self, role: str, component: str = "") -> dict[str, Any]:
+        """Return the permissions of a user within its account, in the server's format."""
         named = [
             *self._reports_of(role, component),
             *self._letters(role, component),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import resource
 from pathlib import Path
 
@@ -16,6 +18,7 @@ __all__ = [
     "is_locked",
     "lock_directory",
     "log_tail",
+    "monitor_of",
     "one_user",
     "with_accounts",
     "write_private",
@@ -145,6 +148,27 @@ def lock_directory(directory: Path, *, wait_seconds: float) -> int:
 def is_locked(directory: Path) -> bool:
     """Return whether a server uses a data folder."""
     return holder_of(directory / "lock") is not None
+
+
+def monitor_of(directory: Path) -> str:
+    """Return the monitoring URL of the running server of a data folder; empty if none runs.
+
+    Contains a secret path; not for logs.
+
+    Args:
+        directory: Folder of its files.
+    """
+    if not is_locked(directory):
+        return ""
+    try:
+        text = (directory / "server.conf").read_text("utf-8")
+        base = re.search(r'^http_base_path: "(.*)"$', text, re.MULTILINE)
+        for path in (directory / "ports").glob("*.ports"):
+            found = json.loads(path.read_text("utf-8"))["monitoring"][0]
+            return f"{found}{base[1] if base else ''}"
+    except (OSError, ValueError, LookupError):
+        pass  # The server is starting or ending.
+    return ""
 
 
 def log_tail(directory: Path) -> str:

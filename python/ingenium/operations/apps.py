@@ -17,10 +17,10 @@ from ingenium.deploy.local.app_space import PREFIX_FILE, SERVER_FILE
 from ingenium.deploy.local.run_lock import run_of
 from ingenium.errors import BusConnectError, ConfigError, StreamError
 from ingenium.nats_server import running_servers
-from ingenium.nats_server.accounts import OPERATOR
+from ingenium.nats_server.accounts import OPERATOR, READER
 from ingenium.runtime.durable.kill_file import HALT_FILE, KillFile
 
-__all__ = ["LocalApp", "as_operator", "find_app", "find_apps", "stream_of"]
+__all__ = ["LocalApp", "as_operator", "as_reader", "find_app", "find_apps", "stream_of"]
 
 _CONNECT_SECONDS = 3.0
 # A replay has none of these files: it uses an embedded server and stores no state.
@@ -151,6 +151,36 @@ async def as_operator(place: LocalApp) -> AsyncIterator[NatsBus]:
         settings.nats_server,
         name=f"operator of {place.app}",
         options=options_for(settings, OPERATOR, options),
+    )
+    try:
+        yield bus
+    finally:
+        await bus.close()
+
+
+@asynccontextmanager
+async def as_reader(place: LocalApp) -> AsyncIterator[NatsBus]:
+    """Connect to an app's server with the rights of a reader, who can send no event.
+
+    Raises:
+        BusConnectError: There is no server, or it cannot be reached.
+    """
+    settings = place.settings
+    if not place.is_told:
+        # What the app's folder names is for operators.
+        running = running_servers(place.directory, READER)
+        if not running:
+            raise BusConnectError(
+                f"app {place.app!r} has no server that runs: start it with ingenium run in this "
+                "directory, or set NATS_SERVER"
+            )
+        settings = settings.with_server(running[0])
+    bus = await NatsBus.connect(
+        settings.nats_server,
+        name=f"reader of {place.app}",
+        options=options_for(
+            settings, READER, NatsOptions(connect_timeout_seconds=_CONNECT_SECONDS)
+        ),
     )
     try:
         yield bus

@@ -88,11 +88,11 @@ class Database:
         sqlalchemy.event.listen(engine, "begin", _begin_sqlite)
         return engine
 
-    def migrate(self, revision: str = "head") -> None:
+    def migrate(self) -> list[str]:
         """Create the tables, or migrate those of an older version.
 
-        Args:
-            revision: The version to reach.
+        Returns:
+            What was done for each version, in order; empty if the tables were up to date.
 
         Raises:
             RecorderError: The database cannot be reached or written, or has a newer version.
@@ -104,18 +104,20 @@ class Database:
             except OSError as error:
                 raise RecorderError(f"cannot write to {self.path}: {error.strerror}") from error
         config = _configuration()
-        if revision == "head" and self._is_up_to_date(config):
-            return
+        if self._is_up_to_date(config):
+            return []
         with failures(self, "bring its tables up to date"), self.writing() as connection:
             if not self.is_sqlite:
                 # Two processes that start together migrate one after the other.
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(4919130214)")
             if (found := self._revision(connection)) is not None:
                 _check_known(config, found, self.text)
+            done = _steps(config, found)
             config.attributes["connection"] = connection
             drop_views(connection)
-            alembic.command.upgrade(config, revision)
+            alembic.command.upgrade(config, "head")
             create_views(connection)
+        return done
 
     def _is_up_to_date(self, config: alembic.config.Config) -> bool:
         with failures(self, "be opened"), self.engine.connect() as connection:
@@ -185,6 +187,13 @@ def _head(config: alembic.config.Config) -> str | None:
     return alembic.script.ScriptDirectory.from_config(config).get_current_head()
 
 
+def _steps(config: alembic.config.Config, found: str | None) -> list[str]:
+    """Return version and purpose of each migration after a version."""
+    script = alembic.script.ScriptDirectory.from_config(config)
+    steps = script.iterate_revisions("head", found or "base")
+    return [f"version {each.revision}: {each.doc.rstrip('.')}" for each in steps][::-1]
+
+
 def _check_known(config: alembic.config.Config, revision: str, where: str) -> None:
     script = alembic.script.ScriptDirectory.from_config(config)
     if revision not in {each.revision for each in script.walk_revisions()}:
@@ -196,6 +205,8 @@ def _check_known(config: alembic.config.Config, revision: str, where: str) -> No
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     connection.isolation_level = None
+    # Of an empty file only: the space of deleted events can then be given back without a copy.
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     connection.execute("PRAGMA journal_mode = WAL")
     # The position is in the same transaction as the events, so a batch lost in a power failure is
     # recorded again.

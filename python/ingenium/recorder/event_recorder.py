@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,15 +17,18 @@ from dataclasses import dataclass
 from ingenium.bus.nats.bus import NatsBus
 from ingenium.bus.nats.direct_reader import DirectReader, KeptMessage
 from ingenium.bus.nats.stream_layout import DATA_STREAM, MONEY_STREAM
-from ingenium.errors import BusTimeoutError, NoListenerError
+from ingenium.errors import BusTimeoutError, IngeniumError, NoListenerError
 from ingenium.recorder.batch import RecordedStream, WriteBatch
 from ingenium.recorder.core_feed import CoreFeed
 from ingenium.recorder.database import Database
+from ingenium.recorder.open_trading import open_trading
 from ingenium.recorder.open_writer import open_writer
+from ingenium.recorder.retention import RetentionPolicy, delete_old
 from ingenium.recorder.trading_rows import TradingRows
 from ingenium.recorder.typed_rows import TypedRows
 from ingenium.recorder.writer import BatchWriter
 from ingenium.subjects.names import ALL_EVENTS
+from ingenium.telemetry.metrics import ProcessMetrics
 
 __all__ = ["Recorder", "RecorderCounts"]
 
@@ -32,8 +36,8 @@ _log = logging.getLogger("ingenium.recorder")
 _POLL_SECONDS = 1.0
 # Messages that arrive one by one are written together: a transaction for each costs ten times more.
 _GATHER_SECONDS = 0.05
+_DELETION_SECONDS = 3600.0
 _BATCH = 1000
-_OF_SCOPE = "stream IN (SELECT stream FROM position WHERE scope = ?)"
 _STREAMS = (MONEY_STREAM.name, DATA_STREAM.name)
 _CORE = "core"
 _AT_MOST_ONCE = (
@@ -49,10 +53,12 @@ class RecorderCounts:
     Attributes:
         events: Recorded events.
         gaps: Gaps that it found and recorded.
+        deleted: Old events that it deleted.
     """
 
     events: int = 0
     gaps: int = 0
+    deleted: int = 0
 
 
 class Recorder:
@@ -65,6 +71,8 @@ class Recorder:
         on_notice: Called with messages for the operator, such as a gap.
         own_subjects: Subjects of custom events, which no stream stores: they are recorded as they
             arrive, at most once.
+        policy: What to keep of the recording; everything when left out.
+        metrics: Receives the numbers of events and gaps, and the lag.
     """
 
     def __init__(
@@ -74,8 +82,12 @@ class Recorder:
         scope: str,
         on_notice: Callable[[str], None] = lambda _text: None,
         own_subjects: Sequence[str] = (),
+        policy: RetentionPolicy | None = None,
+        metrics: ProcessMetrics | None = None,
     ) -> None:
+        self._policy = policy
         self._own_subjects = own_subjects
+        self._metrics = metrics or ProcessMetrics()
         self.counts = RecorderCounts()
         self._bus = bus
         self._database = database
@@ -120,6 +132,10 @@ class Recorder:
                                 tasks.create_task(self._listen(stream, heard, stop))
                         else:
                             tasks.create_task(self._follow(name, stream, stop, once=once))
+                    if self._policy is not None and not once:
+                        tasks.create_task(self._delete_daily(self._policy, stop))
+                if self._policy is not None and once:
+                    await self._delete(self._policy, stop)
             except* Exception as errors:  # noqa: BLE001 - raised again, without its group
                 raise errors.exceptions[0] from None
             finally:
@@ -145,6 +161,32 @@ class Recorder:
             found[name] = stream
         return found
 
+    async def _delete_daily(self, policy: RetentionPolicy, stop: asyncio.Event) -> None:
+        """Delete old events now, and look again every hour: a day ends in one of them."""
+        while not stop.is_set():
+            try:
+                await self._delete(policy, stop)
+            except IngeniumError as error:
+                self._on_notice(f"OLD EVENTS ARE NOT DELETED, recording goes on: {error}")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_DELETION_SECONDS):
+                    await stop.wait()
+
+    async def _delete(self, policy: RetentionPolicy, stop: asyncio.Event) -> None:
+        assert self._writer is not None  # noqa: S101
+        loop = asyncio.get_running_loop()
+        # Batches are written between the steps of a deletion.
+        async for count in delete_old(
+            self._database,
+            self._writer,
+            self._scope,
+            policy,
+            lambda work: loop.run_in_executor(self._thread, work),
+        ):
+            self.counts.deleted += count
+            if stop.is_set():
+                return
+
     def _close(self) -> None:
         if self._writer is not None:
             self._writer.close()
@@ -162,6 +204,7 @@ class Recorder:
                 kept, gaps = feed.take(_BATCH), feed.take_gaps()
                 if gaps:
                     self.counts.gaps += len(gaps)
+                    self._metrics.recorder_gaps.add(_CORE, count=len(gaps))
                     for _, first, last, _, why in gaps:
                         self._on_notice(f"GAP in {stream.label} at {first} to {last}: {why}")
                 if kept or gaps:
@@ -175,7 +218,7 @@ class Recorder:
                     if gaps:
                         batch.rows["gaps"] = list(gaps)
                     stream.sequence, stream.mark = batch.after, batch.mark
-                    await self._start(batch, kept)
+                    await self._start(_CORE, batch, kept)
                     if len(kept) < _BATCH:
                         await _gather(stop)
                 elif stop.is_set():
@@ -213,17 +256,21 @@ class Recorder:
                     if once and isinstance(error, NoListenerError):
                         return
                 if kept:
-                    batch = self._batch(stream, kept)
+                    batch = self._batch(name, stream, kept)
+                    age = time.time_ns() - kept[0].received
+                    self._metrics.recorder_lag.set(max(0.0, age / 1e9), name)
                     # The next messages are requested while these are written.
                     if writing is not None:
                         await writing
-                    writing = self._start(batch, kept)
+                    writing = self._start(name, batch, kept)
                     if len(kept) < _BATCH and not once:
                         await _gather(stop)
                     continue
                 if writing is not None:
                     await writing
                     writing = None
+                if is_checked:
+                    self._metrics.recorder_lag.set(0.0, name)
                 if stop.is_set() or (once and is_checked):
                     return
                 await _first_of(bell, stop)
@@ -235,7 +282,7 @@ class Recorder:
                 with contextlib.suppress(Exception):
                     await writing
 
-    def _batch(self, stream: RecordedStream, kept: Sequence[KeptMessage]) -> WriteBatch:
+    def _batch(self, name: str, stream: RecordedStream, kept: Sequence[KeptMessage]) -> WriteBatch:
         """Advance the position over ``kept``, and record gaps before and within it."""
         batch = WriteBatch(stream.label, stream.sequence, kept[-1].sequence, kept[-1].received)
         expected = stream.sequence + 1
@@ -246,6 +293,7 @@ class Recorder:
                     (stream.label, expected, each.sequence - 1, each.received, reason)
                 )
                 self.counts.gaps += 1
+                self._metrics.recorder_gaps.add(name)
                 self._on_notice(
                     f"GAP: messages {expected} to {each.sequence - 1} of {stream.label} are gone "
                     "from the stream, and not recorded"
@@ -255,10 +303,13 @@ class Recorder:
         stream.mark = kept[-1].received
         return batch
 
-    def _start(self, batch: WriteBatch, kept: Sequence[KeptMessage]) -> asyncio.Future[None]:
-        return asyncio.get_running_loop().run_in_executor(self._thread, self._write, batch, kept)
+    def _start(
+        self, name: str, batch: WriteBatch, kept: Sequence[KeptMessage]
+    ) -> asyncio.Future[None]:
+        loop = asyncio.get_running_loop()
+        return loop.run_in_executor(self._thread, self._write, name, batch, kept)
 
-    def _write(self, batch: WriteBatch, kept: Sequence[KeptMessage]) -> None:
+    def _write(self, name: str, batch: WriteBatch, kept: Sequence[KeptMessage]) -> None:
         assert self._rows is not None  # noqa: S101 - opened by the same thread
         assert self._trading is not None  # noqa: S101
         assert self._writer is not None  # noqa: S101
@@ -267,6 +318,7 @@ class Recorder:
         batch.books = self._trading.take_changes()
         self._writer.write(batch)
         self.counts.events += len(kept)
+        self._metrics.recorded.add(name, count=len(kept))
 
     async def _check(self, reader: DirectReader, stream: RecordedStream) -> bool:
         """Check that the position belongs to this stream; start a new epoch if it does not.
@@ -299,41 +351,6 @@ class Recorder:
         writer = self._writer
         assert writer is not None  # noqa: S101
         await asyncio.get_running_loop().run_in_executor(self._thread, writer.claim, stream)
-
-
-def open_trading(writer: BatchWriter, scope: str) -> TradingRows:
-    """Return the account of a scope as of the last batch written."""
-
-    def find_order(order_id: str) -> tuple[str, str] | None:
-        rows = writer.query(
-            "SELECT symbol, side FROM orders "  # noqa: S608 - text of this module
-            "WHERE order_id = ? AND request = 'new' "
-            f"AND {_OF_SCOPE} LIMIT 1",
-            (order_id, scope),
-        )
-        return rows[0] if rows else None
-
-    def has_fill(fill_id: str, order_id: str) -> bool:
-        # Without "booked = 1", by which SQLite would search all fills instead of the order.
-        found = writer.query(
-            "SELECT booked FROM executions "  # noqa: S608 - text of this module
-            f"WHERE order_id = ? AND id = ? AND {_OF_SCOPE}",
-            (order_id, fill_id, scope),
-        )
-        return any(booked for (booked,) in found)
-
-    saved = writer.query("SELECT name, state FROM books WHERE scope = ?", (scope,))
-    times = writer.query(
-        f"SELECT symbol, max(time) FROM position_changes WHERE {_OF_SCOPE} GROUP BY symbol",  # noqa: S608 - text of this module
-        (scope,),
-    )
-    return TradingRows(
-        scope,
-        {name: bytes(state) for name, state in saved},
-        dict(times),
-        find_order,
-        has_fill,
-    )
 
 
 async def _gather(stop: asyncio.Event) -> None:

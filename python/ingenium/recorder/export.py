@@ -22,12 +22,16 @@ from ingenium.recorder.export_formats import FORMATS
 from ingenium.recorder.instants import DAY
 from ingenium.recorder.schema import Row
 
-__all__ = ["ExportCounts", "export"]
+__all__ = ["EXPORTED", "ExportCounts", "export", "parts_of", "rows_between"]
 
 _BATCH = 10_000
 _LARGEST = 1_000_000
 _PART = re.compile(r"(?P<stream>.+)-(?P<first>[0-9]+)-(?P<last>[0-9]+)")
-_TYPED = tuple(table for table in schema.DERIVED if table is not schema.BOOKS)
+EXPORTED = (
+    *(table for table in schema.DERIVED if table is not schema.BOOKS),
+    schema.EVENTS,
+)
+"""Exported tables; the raw events are last."""
 
 
 @dataclass(slots=True)
@@ -86,7 +90,7 @@ def export(database: Database, scope: str, folder: Path, kind: str) -> ExportCou
             for stream in streams:
                 done = _continue_from(folder, stream, kind)
                 for part in _ranges(connection, stream, done, counts):
-                    for table in (*_TYPED, schema.EVENTS):
+                    for table in EXPORTED:
                         _write(connection, table, stream, part, folder, kind, counts)
     except OSError as error:
         raise RecorderError(f"cannot export to {folder}: {error.strerror or error}") from error
@@ -95,13 +99,7 @@ def export(database: Database, scope: str, folder: Path, kind: str) -> ExportCou
 
 def _continue_from(folder: Path, stream: str, kind: str) -> int:
     """Return the last exported sequence, after removing files of an interrupted export."""
-    name = quote(stream, safe="")
-    found: list[tuple[str, int, int, Path]] = []
-    for path in folder.glob(f"table=*/date=*/*.{kind}*"):
-        part = _PART.fullmatch(path.name.partition(f".{kind}")[0])
-        if part is not None and part["stream"] == name:
-            table = path.parts[-3].removeprefix("table=")
-            found.append((table, int(part["first"]), int(part["last"]), path))
+    found = parts_of(folder, stream, kind)
     done = max(
         (
             last
@@ -114,6 +112,22 @@ def _continue_from(folder: Path, stream: str, kind: str) -> int:
         if first > done:
             path.unlink()
     return done
+
+
+def parts_of(folder: Path, stream: str, kind: str) -> list[tuple[str, int, int, Path]]:
+    """Return the files of a stream, also unfinished ones, whose suffix is ``.part``.
+
+    Returns:
+        Table, first and last sequence, and path of each.
+    """
+    name = quote(stream, safe="")
+    found: list[tuple[str, int, int, Path]] = []
+    for path in folder.glob(f"table=*/date=*/*.{kind}*"):
+        part = _PART.fullmatch(path.name.partition(f".{kind}")[0])
+        if part is not None and part["stream"] == name:
+            table = path.parts[-3].removeprefix("table=")
+            found.append((table, int(part["first"]), int(part["last"]), path))
+    return found
 
 
 def _ranges(
@@ -159,7 +173,7 @@ def _write(
     kind: str,
     counts: ExportCounts,
 ) -> None:
-    rows = _rows(connection, table, stream, part)
+    rows = rows_between(connection, table, stream, part.first, part.last)
     first = next(rows, None)
     if first is None:
         return
@@ -184,14 +198,15 @@ def _write(
         counts.events += written
 
 
-def _rows(connection: Connection, table: Table, stream: str, part: _Range) -> Iterator[list[Row]]:
-    after = part.first - 1
+def rows_between(
+    connection: Connection, table: Table, stream: str, first: int, last: int
+) -> Iterator[list[Row]]:
+    """Yield the rows of two sequences and those between them, in batches."""
+    after = first - 1
     while True:
         found = connection.execute(
             select(table)
-            .where(
-                table.c.stream == stream, table.c.sequence > after, table.c.sequence <= part.last
-            )
+            .where(table.c.stream == stream, table.c.sequence > after, table.c.sequence <= last)
             .order_by(table.c.sequence)
             .limit(_BATCH)
         ).all()

@@ -17,9 +17,16 @@ from ingenium.recorder.columns import Money
 from ingenium.recorder.record_table import time_text
 from ingenium.recorder.schema import Row
 
-__all__ = ["FORMATS", "FileWriter"]
+__all__ = ["FORMATS", "FileWriter", "fits"]
 
 _DIGITS, _SCALE = 38, 18
+
+
+def fits(value: Decimal) -> bool:
+    """Return whether a column of Parquet or Arrow holds an amount exactly."""
+    exponent = value.as_tuple().exponent
+    is_fine = isinstance(exponent, int) and exponent >= -_SCALE
+    return is_fine and value.adjusted() < _DIGITS - _SCALE
 
 
 class FileWriter(ABC):
@@ -145,11 +152,7 @@ class _ColumnWriter(FileWriter):
         self._writer.write_batch(self._arrow.record_batch(arrays, schema=self._schema))
 
     def _fitting(self, value: Decimal | None) -> Decimal | None:
-        if value is None:
-            return None
-        exponent = value.as_tuple().exponent
-        is_fine = isinstance(exponent, int) and exponent >= -_SCALE
-        if is_fine and value.adjusted() < _DIGITS - _SCALE:
+        if value is None or fits(value):
             return value
         self.oversized += 1
         return None

@@ -15,7 +15,9 @@ from ingenium.errors import ConfigError
 from ingenium.nats_server import running_servers
 from ingenium.recorder.database import Database
 from ingenium.recorder.event_recorder import Recorder, RecorderCounts
+from ingenium.recorder.retention import RetentionPolicy
 from ingenium.recorder.runs import LIVE, begin_run, end_run
+from ingenium.telemetry.metrics import ProcessMetrics
 
 __all__ = ["default_url", "open_database", "record_app", "recorded_beside", "with_running_server"]
 
@@ -45,8 +47,10 @@ async def record_app(
     stop: asyncio.Event,
     *,
     once: bool = False,
+    policy: RetentionPolicy | None = None,
     on_notice: Callable[[str], None] = lambda _text: None,
     on_ready: Callable[[str], None] = lambda _text: None,
+    metrics: ProcessMetrics | None = None,
 ) -> RecorderCounts:
     """Record an app until ``stop`` is set.
 
@@ -56,8 +60,10 @@ async def record_app(
         database: Database to write to.
         stop: Set to stop.
         once: Whether to stop after recording all messages that the streams hold.
+        policy: What to keep of the recording; everything when left out.
         on_notice: Called with messages for the operator.
         on_ready: Called with the locations that it reads from and writes to.
+        metrics: Receives the numbers of events and gaps, and the lag.
 
     Raises:
         RecorderError: The database cannot be written, or another recorder holds it.
@@ -65,7 +71,7 @@ async def record_app(
     """
     bus = await _connect(app, settings)
     try:
-        recorder = Recorder(bus, database, app, on_notice, settings.data_subjects)
+        recorder = Recorder(bus, database, app, on_notice, settings.data_subjects, policy, metrics)
         on_ready(f"recording {app} on {bus.url} into {database.text}")
         await recorder.run(stop, once=once)
         return recorder.counts
@@ -106,6 +112,7 @@ async def recorded_beside(
     settings: Settings,
     database: Database,
     on_notice: Callable[[str], None],
+    metrics: ProcessMetrics | None = None,
 ) -> AsyncIterator[None]:
     """Record an app that runs in this process, for as long as it runs.
 
@@ -116,13 +123,14 @@ async def recorded_beside(
         settings: Settings with its server, if it is not the embedded one of this machine.
         database: Database to write to.
         on_notice: Called with messages for the operator.
+        metrics: See `record_app`.
     """
     stop = asyncio.Event()
 
     async def record() -> None:
         try:
             run_id = await asyncio.to_thread(begin_run, database, app, LIVE, {})
-            await record_app(app, settings, database, stop, on_notice=on_notice)
+            await record_app(app, settings, database, stop, on_notice=on_notice, metrics=metrics)
             await asyncio.to_thread(end_run, database, run_id)
         except Exception as error:  # noqa: BLE001 - nothing of it may end the app
             on_notice(f"RECORDING HAS STOPPED, trading goes on: {error}")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Table, and_, select
+from sqlalchemy import Connection, Row, Select, Table, select
 
 from ingenium.errors import ConfigError, RecorderError
-from ingenium.recorder.instants import nanoseconds
+from ingenium.recorder.order_causes import BY_ID, BY_TIME, Cause, causes_of
 from ingenium.recorder.record_table import RecordTable
 from ingenium.recorder.schema import (
     BARS,
@@ -20,13 +19,13 @@ from ingenium.recorder.schema import (
     SIGNALS,
     TRADES,
 )
+from ingenium.recorder.table_notes import deletions
 
 __all__ = ["order_story"]
 
 _MOST = 1000
 _LISTED = 5
-_NEAR = 1_000_000_000
-_Step = tuple[int, str, str, str, int]
+_Step = tuple[int, str, str, str, int, str]
 
 
 def order_story(connection: Connection, order_id: str, where: str, app: str | None) -> RecordTable:
@@ -48,26 +47,29 @@ def order_story(connection: Connection, order_id: str, where: str, app: str | No
     steps: list[_Step] = []
     first = next((each for each in orders if each.request == "new"), None)
     if first is not None:
-        steps += (_causes if first.cause else _causes_in_order)(connection, first)
+        # The events of a backtest have no headers.
+        found = causes_of(connection, first, scope) or _causes_in_order(connection, first)
+        steps += [_cause_step(each) for each in found]
     steps += [_step("order", each, _order_text(each)) for each in orders]
     steps += [
         _step("denial", each, f"{each.reason} by {each.component}: {each.detail}")
         for each in denials
     ]
     for each in _found(connection, _about(EXECUTIONS, order_id, scope)):
-        text = each.update or "execution"
-        if each.booked:
-            text += f" {each.side} {_plain(each.quantity)} at {_plain(each.price)}"
-        if each.commission:
-            text += f", commission {_plain(each.commission)}"
-        steps.append(_step("execution", each, f"{text}, {each.reason}" if each.reason else text))
+        steps.append(_step("execution", each, _execution_text(each)))
     last: dict[int, Any] = {
         each.number: each for each in _found(connection, _about(TRADES, order_id, scope))
     }
     for each in last.values():
         text = f"{_plain(each.quantity)} closed, profit {_plain(each.pnl)}"
         steps.append(_step("trade", each, f"{text}, commission {_plain(each.commission)}"))
-    return RecordTable(("time", "step", "text", "stream", "sequence"), steps, ("time",))
+    names = ("time", "step", "text", "stream", "sequence", "found")
+    notes = [
+        each
+        for each in deletions(connection, scope)
+        if any(step[0] < each.kept_from for step in steps)
+    ]
+    return RecordTable(names, steps, ("time",), "", notes)
 
 
 def _scope_of(connection: Connection, order_id: str, where: str, app: str | None) -> str:
@@ -85,7 +87,8 @@ def _scope_of(connection: Connection, order_id: str, where: str, app: str | None
         return app
     if app is not None or not scopes:
         others = f"; {', '.join(sorted(scopes)[:_LISTED])} has it" if scopes else ""
-        raise RecorderError(f"{where} knows no order {order_id!r}{others}")
+        gone = "".join(f"; {each}" for each in deletions(connection, app))
+        raise RecorderError(f"{where} knows no order {order_id!r}{others}{gone}")
     if len(scopes) > 1:
         raise ConfigError(
             f"{len(scopes)} runs have order {order_id!r}: name one of "
@@ -108,44 +111,7 @@ def _found(connection: Connection, query: Select[Any]) -> list[Row[Any]]:
     return list(connection.execute(query).all())
 
 
-def _causes(connection: Connection, order: Row[Any]) -> list[_Step]:
-    """Return the bar and the signals that caused an order.
-
-    Signal and order state when a stream stored the bar, to the microsecond. On a server with
-    accounts that is the strategies' own stream, which stored the bar slightly before or after the
-    recorded stream did; so the bar of the symbol with the nearest time is returned.
-    """
-    scope = select(POSITION.c.scope).where(POSITION.c.stream == order.stream).scalar_subquery()
-    streams = select(POSITION.c.stream).where(POSITION.c.scope == scope)
-    steps: list[_Step] = []
-    try:
-        time = datetime.fromisoformat(order.cause)
-        at = nanoseconds(time)
-    except (ValueError, TypeError):
-        return steps
-    bars = select(BARS).where(BARS.c.symbol == order.symbol, BARS.c.stream.in_(streams)).limit(1)
-    received = BARS.c.received
-    near = [
-        *_found(
-            connection,
-            bars.where(received <= at, received > at - _NEAR).order_by(received.desc()),
-        ),
-        *_found(connection, bars.where(received > at, received < at + _NEAR).order_by(received)),
-    ]
-    if near:
-        bar = min(near, key=lambda each: abs(each.received - at))
-        steps.append(_bar_step(bar))
-    signals = select(SIGNALS).where(
-        and_(
-            SIGNALS.c.symbol == order.symbol,
-            SIGNALS.c.cause == order.cause,
-            SIGNALS.c.stream.in_(streams),
-        )
-    )
-    return steps + [_signal_step(each) for each in _found(connection, signals)]
-
-
-def _causes_in_order(connection: Connection, order: Row[Any]) -> list[_Step]:
+def _causes_in_order(connection: Connection, order: Row[Any]) -> list[Cause]:
     """Return the bar and the signals that caused an order of a backtest.
 
     They precede it in its stream, and the signals have its time. An order that states no cause in
@@ -165,22 +131,36 @@ def _causes_in_order(connection: Connection, order: Row[Any]) -> list[_Step]:
 
     bars = _found(connection, before(BARS).limit(1))
     signals = _found(connection, before(SIGNALS).where(SIGNALS.c.time == order.time).limit(_MOST))
-    return [*map(_bar_step, bars), *map(_signal_step, reversed(signals))]
+    return [
+        *(Cause(BARS, bar, BY_TIME) for bar in bars),
+        *(Cause(SIGNALS, signal, BY_TIME) for signal in reversed(signals)),
+    ]
 
 
-def _bar_step(bar: Row[Any]) -> _Step:
-    text = f"{bar.symbol} close {_plain(bar.close)}, volume {_plain(bar.volume)}"
-    return _step("bar", bar, text)
-
-
-def _signal_step(signal: Row[Any]) -> _Step:
+def _cause_step(cause: Cause) -> _Step:
+    row = cause.row
+    if cause.table is BARS:
+        text = f"{row.symbol} close {_plain(row.close)}, volume {_plain(row.volume)}"
+        return _step("bar", row, text, cause.found)
+    if cause.table is EXECUTIONS:
+        text = f"{_execution_text(row)}, of order {row.order_id}"
+        return _step("execution", row, text, cause.found)
     # The events of a backtest do not name the component that sent them.
-    sender = f" by {signal.source}" if signal.source else ""
-    return _step("signal", signal, f"{signal.signal} {signal.symbol}{sender}")
+    sender = f" by {row.source}" if row.source else ""
+    return _step("signal", row, f"{row.signal} {row.symbol}{sender}", cause.found)
 
 
-def _step(kind: str, row: Row[Any], text: str) -> _Step:
-    return row.time, kind, text, row.stream, row.sequence
+def _step(kind: str, row: Row[Any], text: str, found: str = BY_ID) -> _Step:
+    return row.time, kind, text, row.stream, row.sequence, found
+
+
+def _execution_text(row: Row[Any]) -> str:
+    text: str = row.update or "execution"
+    if row.booked:
+        text += f" {row.side} {_plain(row.quantity)} at {_plain(row.price)}"
+    if row.commission:
+        text += f", commission {_plain(row.commission)}"
+    return f"{text}, {row.reason}" if row.reason else text
 
 
 def _order_text(row: Row[Any]) -> str:

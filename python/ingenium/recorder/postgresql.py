@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from calendar import timegm
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 import psycopg
@@ -19,7 +20,13 @@ from ingenium.recorder.columns import Money
 from ingenium.recorder.database import Database, failures
 from ingenium.recorder.instants import DAY
 from ingenium.recorder.schema import Row
-from ingenium.recorder.writer import BatchWriter, claim_row, money_columns, with_decimals
+from ingenium.recorder.writer import (
+    BatchWriter,
+    Execute,
+    claim_row,
+    money_columns,
+    with_decimals,
+)
 
 __all__ = ["COLUMN_TYPES", "PostgresqlWriter"]
 
@@ -39,6 +46,8 @@ _RECEIVED = {
 _log = logging.getLogger("ingenium.recorder")
 _ATTEMPTS = 60
 _PAUSE_SECONDS = 0.5
+# A query that reads for longer delays the deletion, not the other way round.
+_DROP_LOCK = "5s"
 _T = TypeVar("_T")
 
 
@@ -211,3 +220,79 @@ class PostgresqlWriter(BatchWriter):
                 with failures(self._database, "make a partition"), suppress(DuplicateTable):
                     self._open.execute(statement)
                 self._days[name].add(day)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Execute]:
+        """Open a transaction; see `BatchWriter.transaction`."""
+        connection = self._open
+
+        def execute(statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+            cursor = connection.execute(statement.replace("?", "%s"), values)
+            return cursor.fetchall() if cursor.description else []
+
+        with failures(self._database, "be written"), connection.transaction():
+            yield execute
+
+    def next_deletion(self, done: Mapping[str, int], before: int) -> tuple[dict[str, int], int]:
+        """Return the oldest day of all streams; see `BatchWriter.next_deletion`."""
+        oldest = {
+            stream: received
+            for stream, after in done.items()
+            for (received,) in self.query(
+                "SELECT received FROM events WHERE stream = ? AND sequence > ? "
+                "ORDER BY sequence LIMIT 1",
+                (stream, after),
+            )
+            if received < before
+        }
+        if not oldest:
+            return {}, before
+        end_of_day = (min(oldest.values()) // DAY + 1) * DAY
+        ends = {}
+        for stream, received in oldest.items():
+            if received < end_of_day:
+                ((kept, last),) = self.query(
+                    "SELECT min(sequence) FILTER (WHERE received >= ?), max(sequence) "
+                    "FROM events WHERE stream = ? AND sequence > ?",
+                    (end_of_day, stream, done[stream]),
+                )
+                ends[stream] = last if kept is None else kept - 1
+        return ends, end_of_day
+
+    def delete_events(self, execute: Execute, ends: Mapping[str, int], before: int) -> None:
+        """Drop the partitions of which no row is kept; see `BatchWriter.delete_events`."""
+        execute(f"SET LOCAL lock_timeout = '{_DROP_LOCK}'", ())
+        others = " OR ".join(["(stream = ? AND sequence <= ?)"] * len(ends))
+        values = [value for place in ends.items() for value in place]
+        for table in schema.PARTITIONED:
+            for (name,) in execute(
+                "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid "
+                "WHERE i.inhparent = ?::regclass ORDER BY c.relname",
+                (table.name,),
+            ):
+                day = _day_of(table.name, name)
+                if day is None or day * DAY >= before:
+                    continue
+                ((is_needed,),) = execute(
+                    f'SELECT EXISTS (SELECT 1 FROM "{name}" WHERE NOT ({others}))',  # noqa: S608
+                    values,
+                )
+                if is_needed:
+                    # Another app or a backtest has events of the day.
+                    execute(f'DELETE FROM "{name}" WHERE {others}', values)  # noqa: S608
+                else:
+                    execute(f'DROP TABLE "{name}"', ())
+                    self._days[table.name].discard(day)
+
+    def reclaim(self) -> int:
+        """Do nothing: a dropped partition is gone, and the server reuses the space of rows."""
+        return 0
+
+
+def _day_of(table: str, partition: str) -> int | None:
+    """Return the day of a partition, in days since 1970; ``None`` for another table."""
+    try:
+        found = time.strptime(partition, f"{table}_%Y_%m_%d")
+    except ValueError:
+        return None
+    return timegm(found) // 86_400

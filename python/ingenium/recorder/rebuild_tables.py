@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, insert, select
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, delete, func, insert, select
 
 from ingenium.bus.nats.direct_reader import KeptMessage
 from ingenium.recorder import schema
@@ -22,6 +24,7 @@ _DERIVED = {table.name: table for table in schema.DERIVED}
 def rebuild(database: Database, scope: str) -> int:
     """Rebuild the rows of a scope in one transaction.
 
+    Rows that a deletion of old events has kept stay, and the account starts from its state then.
     No recorder of the scope may run meanwhile.
 
     Args:
@@ -34,8 +37,6 @@ def rebuild(database: Database, scope: str) -> int:
     Raises:
         RecorderError: The database cannot be read or written; it is then unchanged.
     """
-    trading = TradingRows(scope, {}, {})
-    typed = TypedRows(trading)
     events, position = schema.EVENTS, schema.POSITION
     count = 0
     with failures(database, "be rebuilt"), database.writing() as connection:
@@ -44,13 +45,21 @@ def rebuild(database: Database, scope: str) -> int:
             .where(position.c.scope == scope)
             .order_by(position.c.epoch, position.c.name)
         ).all()
+        done = select(schema.RETENTION.c.stream, schema.RETENTION.c.sequence)
+        deleted = {row.stream: row.sequence for row in connection.execute(done)}
         for table in schema.DERIVED:
             if table is schema.BOOKS:
                 connection.execute(delete(table).where(table.c.scope == scope))
-            else:
-                connection.execute(delete(table).where(table.c.stream.in_(streams)))
+                continue
+            for stream in streams:
+                after = deleted.get(stream, 0)
+                connection.execute(
+                    delete(table).where(table.c.stream == stream, table.c.sequence > after)
+                )
+        trading = _opening(connection, scope, streams)
+        typed = TypedRows(trading)
         for stream in streams:
-            after = 0
+            after = deleted.get(stream, 0)
             while True:
                 found = connection.execute(
                     select(*(events.c[name] for name in _READ))
@@ -71,6 +80,38 @@ def rebuild(database: Database, scope: str) -> int:
         if books := trading.all_rows():
             connection.execute(insert(schema.BOOKS), _named("books", books))
     return count
+
+
+def _opening(connection: Connection, scope: str, streams: Sequence[str]) -> TradingRows:
+    """Return the account after the last deleted event."""
+    books, changes, orders = schema.OPENING_BOOKS, schema.POSITION_CHANGES, schema.ORDERS
+    saved = connection.execute(
+        select(books.c.name, books.c.state).where(books.c.scope == scope)
+    ).all()
+    last = (
+        select(changes.c.symbol, func.max(changes.c.time).label("time"))
+        .where(changes.c.stream.in_(streams))
+        .group_by(changes.c.symbol)
+    )
+
+    def find_order(order_id: str) -> tuple[str, str] | None:
+        found = connection.execute(
+            select(orders.c.symbol, orders.c.side)
+            .where(
+                orders.c.order_id == order_id,
+                orders.c.request == "new",
+                orders.c.stream.in_(streams),
+            )
+            .limit(1)
+        ).first()
+        return None if found is None else (found.symbol, found.side)
+
+    return TradingRows(
+        scope,
+        {name: bytes(state) for name, state in saved},
+        {row.symbol: row.time for row in connection.execute(last)},
+        find_order,
+    )
 
 
 def _named(name: str, rows: list[Row]) -> list[dict[str, object]]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Iterator, Sequence
+from dataclasses import is_dataclass
 from decimal import Decimal
 from typing import Any
 
-from ingenium.errors import MissingDependencyError
+from ingenium.errors import ConfigError, MissingDependencyError
+from ingenium.events import encode
 from ingenium.recorder.instants import datetime_of
 
 __all__ = ["RecordTable", "time_text"]
@@ -34,6 +37,7 @@ class RecordTable:
             times, text and whole numbers for the rest.
         times: Names of the columns that are times.
         next: Pass it to the same query as ``after`` to get the next page; empty at the end.
+        notes: Why rows may be missing: an unknown app or symbol, or events that were deleted.
     """
 
     def __init__(
@@ -42,11 +46,30 @@ class RecordTable:
         rows: Sequence[Sequence[Any]],
         times: Sequence[str] = (),
         next: str = "",
+        notes: Sequence[object] = (),
     ) -> None:
         self.columns = tuple(columns)
         self.rows = [tuple(row) for row in rows]
         self.times = frozenset(times)
         self.next = next
+        self.notes = tuple(map(str, notes))
+
+    def page(self, limit: int | None, after: str) -> RecordTable:
+        """Return a part of the rows.
+
+        Args:
+            limit: Most rows; ``None`` for all.
+            after: `next` of the page before; empty for the first page.
+
+        Raises:
+            ConfigError: ``after`` does not come from an earlier page.
+        """
+        if after and not (after.isascii() and after.isdigit()):
+            raise ConfigError(f"page {after!r} is not known: pass the one that the last page named")
+        start = int(after or 0)
+        end = len(self.rows) if limit is None else start + limit
+        more = str(end) if end < len(self.rows) else ""
+        return RecordTable(self.columns, self.rows[start:end], [*self.times], more, self.notes)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -109,10 +132,14 @@ class RecordTable:
     def _plain(self, name: str, value: Any) -> Any:
         if isinstance(value, Decimal):
             return format(value, "f")
+        if is_dataclass(value):
+            return json.loads(encode(value))
         return time_text(value) if name in self.times and value is not None else value
 
     def _cell(self, name: str, value: Any) -> Any:
         plain = self._plain(name, value)
+        if isinstance(plain, dict):
+            return json.dumps(plain, ensure_ascii=False)
         if isinstance(value, str) and value.startswith(_FORMULA):
             return f"'{value}"
         return "" if plain is None else plain

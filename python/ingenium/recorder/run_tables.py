@@ -15,7 +15,7 @@ _FIGURES = ("total_return", "sharpe", "max_drawdown", "trades")
 _COLUMNS = ("id", "app", "kind", "started", "ended", "digest", "parameters", "stats")
 
 
-def run_table(rows: Sequence[Any]) -> RecordTable:
+def run_table(rows: Sequence[Any], more: str = "", notes: Sequence[object] = ()) -> RecordTable:
     """Return rows of `RUNS` with their main figures.
 
     A figure that a run has not is ``None``, and so is the end of a run that has none.
@@ -31,7 +31,9 @@ def run_table(rows: Sequence[Any]) -> RecordTable:
                 *(getattr(row, name) for name in _COLUMNS[5:]),
             )
         )
-    return RecordTable((*_COLUMNS[:5], *_FIGURES, *_COLUMNS[5:]), made, ("started", "ended"))
+    return RecordTable(
+        (*_COLUMNS[:5], *_FIGURES, *_COLUMNS[5:]), made, ("started", "ended"), more, notes
+    )
 
 
 def compare_runs(found: Mapping[str, Any], run_ids: Sequence[str], where: str) -> RecordTable:

@@ -13,9 +13,9 @@ from ingenium.ids import random_id
 from ingenium.recorder.database import Database, failures
 from ingenium.recorder.schema import RUNS
 
-__all__ = ["BACKTEST", "LIVE", "SWEEP", "begin_run", "end_run"]
+__all__ = ["BACKTEST", "KINDS", "LIVE", "SWEEP", "begin_run", "end_run"]
 
-LIVE, BACKTEST, SWEEP = "live", "backtest", "sweep"
+KINDS = LIVE, BACKTEST, SWEEP = "live", "backtest", "sweep"
 """Kinds of runs. Those of a sweep have figures, and no events."""
 
 

@@ -3,7 +3,8 @@
 A *scope* has one account: it is the name of a live app, or the id of a backtest. The name of a
 stream begins with its scope, ``demo/INGENIUM``, so that a database can hold several.
 
-All but `EVENTS`, `POSITION`, `GAPS` and `RUNS` are derived from the events, and can be rebuilt.
+All but `EVENTS`, `POSITION`, `GAPS`, `RUNS`, `RETENTION` and `OPENING_BOOKS` are derived from the
+events, and can be rebuilt.
 """
 
 from __future__ import annotations
@@ -25,10 +26,12 @@ __all__ = [
     "EXECUTIONS",
     "GAPS",
     "METADATA",
+    "OPENING_BOOKS",
     "ORDERS",
     "PARTITIONED",
     "POSITION",
     "POSITION_CHANGES",
+    "RETENTION",
     "RUNS",
     "SIGNALS",
     "TRADES",
@@ -57,8 +60,8 @@ EVENTS = Table(
     text("subject"),
     text("type"),
     text("id"),
-    # Id of the order that an event concerns, or the time at which the stream stored the bar that
-    # caused it; empty when the event states neither.
+    # Id of the event whose handling sent this one, as its header states; else id of the order that
+    # it concerns; else empty.
     text("cause"),
     moment("time"),
     # The key of a partitioned table must contain the partition column.
@@ -66,6 +69,7 @@ EVENTS = Table(
     blob("headers"),
     blob("body"),
     text("source"),
+    Index("events_received", "received", postgresql_using="brin"),
     postgresql_partition_by=_BY_DAY,
 )
 BARS = Table(
@@ -96,7 +100,10 @@ SIGNALS = Table(
     amount("strength"),
     text("cause"),
     text("source"),
-    Index("signals_cause", "symbol", "cause"),
+    # When the stream of the strategies stored the bar that caused it; 0 when not stated.
+    moment("cause_time"),
+    Index("signals_id", "id"),
+    Index("signals_cause_time", "symbol", "cause_time"),
 )
 ORDERS = Table(
     "orders",
@@ -122,6 +129,7 @@ ORDERS = Table(
     amount("stop_loss"),
     text("cause"),
     text("source"),
+    moment("cause_time"),
     Index("orders_order_id", "order_id"),
 )
 EXECUTIONS = Table(
@@ -254,6 +262,22 @@ RUNS = Table(
     text("parameters"),
     text("stats"),
 )
+RETENTION = Table(
+    "retention",
+    METADATA,
+    text("stream", is_key=True),
+    # Sequence of the last deleted event.
+    number("sequence"),
+    # Events received before this time are deleted.
+    moment("kept_from"),
+    moment("deleted"),
+    # Folder of the export that holds the deleted events; empty when there is none.
+    text("archive"),
+)
+OPENING_BOOKS = Table(
+    "opening_books", METADATA, text("scope", is_key=True), text("name", is_key=True), blob("state")
+)
+"""Saved state of the account after the last deleted event, from which a rebuild starts."""
 
 PARTITIONED = (EVENTS, BARS)
 """Tables partitioned by day in PostgreSQL."""
@@ -270,5 +294,5 @@ DERIVED = (
     BOOKS,
 )
 """Tables derived from the events alone."""
-VIEWED = tuple(table for table in METADATA.sorted_tables if table is not BOOKS)
+VIEWED = tuple(table for table in METADATA.sorted_tables if table not in {BOOKS, OPENING_BOOKS})
 """Tables that have a view with readable times."""

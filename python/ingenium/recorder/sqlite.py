@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from ingenium.errors import RecorderError
@@ -12,11 +13,14 @@ from ingenium.file_locks import holder_of, lock_file
 from ingenium.recorder import schema
 from ingenium.recorder.batch import RecordedStream, WriteBatch
 from ingenium.recorder.database import Database, failures
-from ingenium.recorder.writer import BatchWriter, claim_row
+from ingenium.recorder.writer import BatchWriter, Execute, claim_row
 
 __all__ = ["SqliteWriter"]
 
 _LOCK_SECONDS = 1.0
+# Deleted in about as much time as it takes to write as many.
+_DELETED_EVENTS = 1000
+_RECLAIMED_PAGES = 1000
 _TABLES = {table.name: table for table in schema.METADATA.sorted_tables}
 
 
@@ -96,3 +100,53 @@ class SqliteWriter(BatchWriter):
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+
+    @contextmanager
+    def transaction(self) -> Iterator[Execute]:
+        """Open a transaction; see `BatchWriter.transaction`."""
+        connection = self._open
+        with failures(self._database, "be written"):
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield lambda statement, values: connection.execute(statement, values).fetchall()
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+    def next_deletion(self, done: Mapping[str, int], before: int) -> tuple[dict[str, int], int]:
+        """Return a small batch of one stream; see `BatchWriter.next_deletion`."""
+        for stream, after in done.items():
+            end = after
+            for sequence, received in self.query(
+                "SELECT sequence, received FROM events WHERE stream = ? AND sequence > ? "
+                "ORDER BY sequence LIMIT ?",
+                (stream, after, _DELETED_EVENTS),
+            ):
+                if received >= before:
+                    break
+                end = sequence
+            if end > after:
+                return {stream: end}, before
+        return {}, before
+
+    def delete_events(self, execute: Execute, ends: Mapping[str, int], before: int) -> None:
+        """Delete rows; see `BatchWriter.delete_events`."""
+        del before
+        for table in schema.PARTITIONED:
+            for place in ends.items():
+                execute(f"DELETE FROM {table.name} WHERE stream = ? AND sequence <= ?", place)  # noqa: S608
+
+    def reclaim(self) -> int:
+        """Shrink the file, if this version made it; see `BatchWriter.reclaim`."""
+        with failures(self._database, "be written"):
+            connection = self._open
+            free = before = connection.execute("PRAGMA freelist_count").fetchone()[0]
+            while free:
+                connection.execute(f"PRAGMA incremental_vacuum({_RECLAIMED_PAGES})").fetchall()
+                before, free = free, connection.execute("PRAGMA freelist_count").fetchone()[0]
+                if free == before:
+                    break
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            return int(free) * int(connection.execute("PRAGMA page_size").fetchone()[0])

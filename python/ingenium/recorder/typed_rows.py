@@ -53,6 +53,15 @@ def _instant_or(time: datetime | None, otherwise: int) -> int:
     return found if -_LATEST <= found <= _LATEST else otherwise
 
 
+def _cause_time(text: str) -> int:
+    """Return the time of a header as nanoseconds since 1970; 0 if it is not one."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return 0
+    return 0 if time.tzinfo is None else _instant_or(time, 0)
+
+
 def _money(text: str | None) -> str | None:
     """Return the text of a decimal unchanged; ``None`` if it is not one."""
     if not text:
@@ -109,9 +118,10 @@ class TypedRows:
             kept: The message.
             with_event: Whether to add the raw event too.
         """
-        source, message_id, cause, is_json = self._headers.read(kept.headers)
+        source, message_id, cause, cause_time, is_json = self._headers.read(kept.headers)
         subject, kind, name = self._subjects.get(kept.subject) or self._add_subject(kept.subject)
-        source = _text(source)
+        source, cause = _text(source), _text(cause)
+        since = _cause_time(cause_time) if cause_time else 0
         time = kept.received
         event: Any = None
         if kind is not None:
@@ -125,7 +135,8 @@ class TypedRows:
             identifier = event.id
             maker = self._makers.get(kind)  # type: ignore[arg-type]
             if maker is not None:
-                cause = maker(rows, stream, kept, event, time, cause, source) or cause
+                about = maker(rows, stream, kept, event, time, cause, source, since)
+                cause = cause or about
         if with_event:
             rows.setdefault("events", []).append(
                 (
@@ -171,7 +182,7 @@ class TypedRows:
         return received if found < -_LATEST else found
 
     def _bar(
-        self, rows: Rows, stream: str, kept: KeptMessage, event: DataEvent, time: int, *_: str
+        self, rows: Rows, stream: str, kept: KeptMessage, event: DataEvent, time: int, *_: Any
     ) -> str:
         bar = event.ohlc
         if bar is not None:
@@ -201,6 +212,7 @@ class TypedRows:
         time: int,
         cause: str,
         source: str,
+        since: int,
     ) -> str:
         rows.setdefault("signals", []).append(
             (
@@ -211,8 +223,9 @@ class TypedRows:
                 time,
                 _text(event.signal),
                 _money(event.strength),
-                _text(cause),
+                cause,
                 source,
+                since,
             )
         )
         return ""
@@ -226,6 +239,7 @@ class TypedRows:
         time: int,
         cause: str,
         source: str,
+        since: int,
     ) -> str:
         stop_loss = event.stop_loss
         self._trading.add_order(event)
@@ -249,8 +263,9 @@ class TypedRows:
                 _money(event.trail_percent),
                 None if stop_loss is None else _money(stop_loss.limit_price),
                 None if stop_loss is None else _money(stop_loss.stop_price),
-                _text(cause),
+                cause,
                 source,
+                since,
             )
         )
         return ""
@@ -264,11 +279,12 @@ class TypedRows:
         time: int,
         cause: str,
         source: str,
+        since: int,
     ) -> str:
         place = (stream, kept.sequence, _text(event.id), "cancel", _text(event.order_id))
         nothing = (None,) * 7
         rows.setdefault("orders", []).append(
-            (*place, _text(event.symbol), time, "", None, "", "", *nothing, _text(cause), source)
+            (*place, _text(event.symbol), time, "", None, "", "", *nothing, cause, source, since)
         )
         return event.order_id
 
@@ -281,6 +297,7 @@ class TypedRows:
         time: int,
         cause: str,
         source: str,
+        since: int,
     ) -> str:
         rows.setdefault("orders", []).append(
             (
@@ -302,8 +319,9 @@ class TypedRows:
                 _money(event.trail_percent),
                 None,
                 None,
-                _text(cause),
+                cause,
                 source,
+                since,
             )
         )
         return event.order_id
@@ -317,6 +335,7 @@ class TypedRows:
         time: int,
         _cause: str,
         source: str,
+        _since: int,
     ) -> str:
         is_booked = self._trading.book(rows, stream, kept.sequence, event, time)
         rows.setdefault("executions", []).append(
@@ -341,7 +360,7 @@ class TypedRows:
         return event.order_id
 
     def _denial(
-        self, rows: Rows, stream: str, kept: KeptMessage, event: DenialEvent, time: int, *_: str
+        self, rows: Rows, stream: str, kept: KeptMessage, event: DenialEvent, time: int, *_: Any
     ) -> str:
         order_id = "" if event.order is None else event.order.id
         rows.setdefault("denials", []).append(
@@ -360,7 +379,7 @@ class TypedRows:
         return order_id
 
     def _control(
-        self, rows: Rows, stream: str, kept: KeptMessage, event: ControlEvent, time: int, *_: str
+        self, rows: Rows, stream: str, kept: KeptMessage, event: ControlEvent, time: int, *_: Any
     ) -> str:
         rows.setdefault("control", []).append(
             (

@@ -11,7 +11,8 @@ import os
 import socket
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from decimal import Decimal
 from typing import Any
 
@@ -25,11 +26,16 @@ from ingenium.recorder.schema import Row
 
 __all__ = [
     "BatchWriter",
+    "Execute",
     "claim_row",
     "money_columns",
     "this_process",
     "with_decimals",
 ]
+
+
+Execute = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
+"""Executes a statement with ``?`` for its values, and returns its rows, if it has any."""
 
 
 def this_process() -> str:
@@ -78,6 +84,45 @@ class BatchWriter(ABC):
             RecorderError: It cannot be written, or another recorder has moved the position.
         """
 
+    @abstractmethod
+    def transaction(self) -> AbstractContextManager[Execute]:
+        """Open a transaction; it is committed at the end.
+
+        Raises:
+            RecorderError: The database cannot be written.
+        """
+
+    @abstractmethod
+    def next_deletion(self, done: Mapping[str, int], before: int) -> tuple[dict[str, int], int]:
+        """Return what to delete in one transaction.
+
+        Args:
+            done: Last deleted sequence by stream.
+            before: Time of reception before which events are deleted; the start of a day.
+
+        Returns:
+            The sequence by stream up to which to delete next, empty at the end; and a time that
+            no event up to there has reached.
+        """
+
+    @abstractmethod
+    def delete_events(self, execute: Execute, ends: Mapping[str, int], before: int) -> None:
+        """Delete the rows of the large tables up to a sequence of each stream.
+
+        Args:
+            execute: Of the transaction.
+            ends: First result of `next_deletion`, or lower sequences.
+            before: Second result of `next_deletion`.
+        """
+
+    @abstractmethod
+    def reclaim(self) -> int:
+        """Give the space of deleted rows back to the file system.
+
+        Returns:
+            Bytes that remain free within the file, for new rows.
+        """
+
     def positions(self) -> list[RecordedStream]:
         """Return the recorded position of each stream of the scope, in its latest epoch."""
         found = self.query(
@@ -90,7 +135,7 @@ class BatchWriter(ABC):
 
     def _lost(self, batch: WriteBatch) -> RecorderError:
         rows = self.query("SELECT sequence, holder FROM position WHERE stream = ?", (batch.stream,))
-        sequence, holder = rows[0] if rows else (None, "somebody")
+        sequence, holder = rows[0] if rows else (None, "nobody")
         return RecorderError(
             f"another recorder writes to {self._database.text}: the position of {batch.stream} is "
             f"{sequence}, not {batch.before}, and {holder} holds it; stop one of the two"

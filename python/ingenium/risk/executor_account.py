@@ -64,7 +64,7 @@ class ExecutorAccount(TrackedView):
             try:
                 self.account.mark(event.symbol, event.ohlc.close)
             except DecodeError as error:
-                _log.warning("price of %s is left as it was: %s", event.symbol, error)
+                _log.warning("price of %s is not updated: %s", event.symbol, error)
 
     def take(self, order: Order) -> None:
         """Record an order that works from now on."""

@@ -146,8 +146,8 @@ class RiskLimits:
         put(self, "stale_data_seconds", _positive_or_none(stale_data_seconds, "stale_data_seconds"))
         if is_open is not None and not callable(is_open):
             raise ConfigError(
-                f"is_open is {is_open!r}: pass a function that takes symbol and time, and says "
-                "whether the symbol is traded then"
+                f"is_open is {is_open!r}: pass a function that takes symbol and time, and "
+                "returns whether the symbol is traded at that time"
             )
         put(self, "is_open", is_open)
         put(self, "max_daily_loss", _money(max_daily_loss, "max_daily_loss"))
@@ -244,7 +244,7 @@ def _time_of_day(value: object) -> time:
     if not isinstance(found, time) or found.tzinfo is not None:
         raise ConfigError(
             f"session_start is {value!r}: use a time of day such as '17:00', without a zone: "
-            "day_zone states that"
+            "day_zone sets the zone"
         )
     return found
 

@@ -325,7 +325,7 @@ class Dispatcher:
         except Exception as error:
             running.withdraw()
             raise ComponentError(
-                f"{self.component} failed at the end of an instant: {text_of(error)}{where(error)}"
+                f"{self.component} failed at the end of the instant: {text_of(error)}{where(error)}"
             ) from error
         return running.take_sent()
 

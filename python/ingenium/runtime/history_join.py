@@ -133,7 +133,7 @@ class HistoryJoin:
     def _begin(self, symbol: str, last: datetime | None, bar: Bar | None) -> None:
         if last is None:
             self._report(
-                f"{symbol}: there is no history of it, so {self._name} starts cold with it: add it "
+                f"{symbol} has no history, so {self._name} starts cold with it: add the symbol "
                 "to the ingestor of App(warm_up=...)"
             )
             return
@@ -143,17 +143,17 @@ class HistoryJoin:
         if bar.period and periods and bar.period not in periods:
             found = ", ".join(format_period(each) for each in sorted(periods))
             self._report(
-                f"{symbol}: history has bars of {found}, and live ones are of "
-                f"{format_period(bar.period)}: {self._name} was warmed up with other bars, so give "
-                "App(warm_up=...) history of the same length"
+                f"{symbol}: history has bars of {found}, but live bars are of "
+                f"{format_period(bar.period)}: {self._name} was warmed up with the wrong bars, "
+                "so pass App(warm_up=...) history with bars of the same length"
             )
         if bar.start > last:
             gap = bar.start - last
             missing = f", room for {gap // bar.period:,} bars" if bar.period else ""
             self._report(
-                f"{symbol}: {_length(gap)} are missing between {format_time(last)}, until when "
-                f"{self._name} has seen data, and {format_time(bar.start)}, where live data begins"
-                f"{missing}; times without trading count"
+                f"{symbol}: {_length(gap)} of data are missing between {format_time(last)}, the "
+                f"last data of {self._name}, and {format_time(bar.start)}, the first live "
+                f"bar{missing}; times without trading are included"
             )
 
 

@@ -7,7 +7,8 @@ import logging
 from collections.abc import Sequence
 
 from ingenium.bus.base import Bus, Incident, IncidentKind, Message, MessageHandler, Subscription
-from ingenium.bus.envelope import dead_letter, pack, unpack
+from ingenium.bus.envelope import cause_header, dead_letter, pack, unpack
+from ingenium.bus.headers import with_headers
 from ingenium.clock import Clock, SystemClock
 from ingenium.components.blame import text_of
 from ingenium.components.component import Component, role_of
@@ -96,7 +97,8 @@ class LiveRunner:
             handle_of(self.component).remember_orders()
         if handle_of(self.component).max_data_age_seconds is not None:
             _log.warning(
-                "%s %r: max_data_age_seconds has no effect here: it needs a server with JetStream",
+                "%s %r: max_data_age_seconds has no effect without JetStream: enable JetStream "
+                "on the server, or leave it out",
                 role_of(self.component),
                 self.component.name,
             )
@@ -195,17 +197,23 @@ class LiveRunner:
                 sent = await timed(self._bus, component, work, event_type, self._limit)
             finally:
                 self.progress.end()
-            await self._publish(sent)
+            await self._publish(sent, event)
             if self._dispatcher.unbooked is not None:
                 raise self._dispatcher.unbooked
         except (DecodeError, ComponentError) as error:
             self._bus.report(incident_of(error, message.subject))
-            await dead_letter(self._bus, component.name, message, error, self._clock)
+            add_headers = self._dispatcher.add_headers
+            await dead_letter(
+                self._bus, component.name, message, error, self._clock, add_headers=add_headers
+            )
 
-    async def _publish(self, events: Sequence[Event]) -> None:
+    async def _publish(self, events: Sequence[Event], handled: Event | None = None) -> None:
+        if not events:
+            return
+        cause = cause_header(handled)
         for event in events:
             payload, headers = pack(event, self.component.name, self._bus.content_type)
-            headers = self._dispatcher.add_headers(event, headers)
+            headers = self._dispatcher.add_headers(event, with_headers(headers, cause))
             try:
                 await self._bus.publish(subject_of(event), payload, headers)
             except BusAwayError as error:
@@ -224,10 +232,15 @@ class LiveRunner:
         # Data that has waited for minutes is useless for trading.
         self._dropped += 1
         if self._dropped == 1:
-            text = f"ingestor {self.component.name!r} drops its data from now on: {error}"
+            text = (
+                f"ingestor {self.component.name!r} drops its data until the server is back: {error}"
+            )
             self._bus.report(Incident(IncidentKind.FEED, text))
 
     def _tell_dropped(self) -> None:
         count, self._dropped = self._dropped, 0
-        text = f"ingestor {self.component.name!r} has dropped {count:,} events for want of a server"
+        text = (
+            f"ingestor {self.component.name!r} has dropped {count:,} events while the server was "
+            "away"
+        )
         self._bus.report(Incident(IncidentKind.GAP, text))

@@ -93,8 +93,8 @@ def timed(
         if seconds >= limit.seconds:
             detail = (
                 f"{component} blocked the loop for {seconds:.1f} s in "
-                f"{handler_place(component, kind)}: let it await what takes long, or do it in "
-                f"another process; {limit}"
+                f"{handler_place(component, kind)}: await slow calls, or move them to another "
+                f"process; {limit}"
             )
             bus.report(Incident(IncidentKind.BLOCKED, detail))
 

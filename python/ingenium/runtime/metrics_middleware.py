@@ -1,14 +1,26 @@
-"""Counts what components handle and send."""
+"""Counts what components handle and send, and measures the way from a bar to a fill."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from time import perf_counter
+from weakref import WeakSet
 
+from ingenium.bus.base import Bus, Incident
 from ingenium.components.component import Component
 from ingenium.components.handle import Sent
 from ingenium.components.middleware import Handling, Middleware, Outcome, RunnerKind
-from ingenium.events import DataEvent, DenialEvent, Event, ExecutionEvent, OrderEvent
-from ingenium.telemetry.metrics import ProcessMetrics
+from ingenium.events import (
+    DataEvent,
+    DeadLetterEvent,
+    DenialEvent,
+    Event,
+    ExecutionEvent,
+    OrderEvent,
+    SignalEvent,
+    TradeUpdate,
+)
+from ingenium.telemetry.metrics import ProcessMetrics, Stage
 from ingenium.trading.bar import Bar
 from ingenium.trading.execution_report import LazyExecution
 from ingenium.trading.order import Order
@@ -20,6 +32,11 @@ _IN_PLACE_OF: dict[type, str] = {
     Order: OrderEvent.__name__,
     LazyExecution: ExecutionEvent.__name__,
 }
+_LIVE = (RunnerKind.LIVE, RunnerKind.DURABLE)
+_FILLS = {TradeUpdate.PARTIAL_FILL.value, TradeUpdate.FILLED.value}
+_ENDS = {each.value for each in (TradeUpdate.CANCELED, TradeUpdate.REJECTED, TradeUpdate.EXPIRED)}
+_MOST_ORDERS = 10_000
+"""Orders whose fill is waited for; older ones are not measured."""
 
 
 class MetricsMiddleware(Middleware):
@@ -27,10 +44,40 @@ class MetricsMiddleware(Middleware):
 
     Args:
         metrics: Counted in.
+        elapsed: Returns seconds of a monotonic clock.
     """
 
-    def __init__(self, metrics: ProcessMetrics) -> None:
+    def __init__(
+        self, metrics: ProcessMetrics, elapsed: Callable[[], float] = perf_counter
+    ) -> None:
+        self.metrics = metrics
         self._metrics = metrics
+        self._elapsed = elapsed
+        self._orders: dict[str, float] = {}
+        self._buses: WeakSet[Bus] = WeakSet()
+
+    def watch(self, bus: Bus) -> None:
+        """Count the incidents of a bus, once where several components share it."""
+        if bus not in self._buses:
+            self._buses.add(bus)
+            bus.on_incident(self._count_incident)
+
+    def _count_incident(self, incident: Incident) -> None:
+        self._metrics.incidents.add(incident.kind.value)
+
+    def record_latency(self, component: str, events: Sequence[Event], seconds: float) -> None:
+        """Record the age of the bar that caused signals and orders.
+
+        Args:
+            component: Name of the sender.
+            events: Sent events; others than signals and orders are ignored.
+            seconds: Time since the stream kept the bar.
+        """
+        for event in events:
+            if isinstance(event, SignalEvent):
+                self._metrics.latency.record(seconds, component, Stage.BAR_TO_SIGNAL.value)
+            elif isinstance(event, OrderEvent):
+                self._metrics.latency.record(seconds, component, Stage.BAR_TO_ORDER.value)
 
     def after(self, handling: Handling, outcome: Outcome) -> None:
         """Count one call."""
@@ -44,6 +91,8 @@ class MetricsMiddleware(Middleware):
         if item is not None:
             metrics.handled.add(name, what)
         metrics.duration.record(outcome.seconds, name, what)
+        if isinstance(item, ExecutionEvent) and handling.runner in _LIVE:
+            self._end_order(name, item)
         if isinstance(outcome.error, Exception):
             metrics.failed.add(name, what, type(outcome.error).__name__)
         if handling.runner is RunnerKind.BACKTEST and outcome.sent:
@@ -53,7 +102,19 @@ class MetricsMiddleware(Middleware):
     def on_publish(self, component: Component, event: Event) -> Mapping[str, str]:
         """Count one sent event."""
         self._count(component.name, event)
+        if isinstance(event, OrderEvent):
+            if len(self._orders) >= _MOST_ORDERS:
+                del self._orders[next(iter(self._orders))]
+            self._orders[event.id or ""] = self._elapsed()
         return {}
+
+    def _end_order(self, name: str, event: ExecutionEvent) -> None:
+        if event.update in _FILLS:
+            if (sent := self._orders.pop(event.order_id, None)) is not None:
+                seconds = self._elapsed() - sent
+                self._metrics.latency.record(seconds, name, Stage.ORDER_TO_FILL.value)
+        elif event.update in _ENDS:
+            self._orders.pop(event.order_id, None)
 
     def _count(self, name: str, event: Event) -> None:
         self._metrics.sent.add(name, type(event).__name__)
@@ -61,6 +122,8 @@ class MetricsMiddleware(Middleware):
             self._metrics.reports.add(name, event.update or "")
         elif isinstance(event, DenialEvent):
             self._metrics.denied.add(name, event.reason)
+        elif isinstance(event, DeadLetterEvent):
+            self._metrics.dead_letters.add(name)
 
 
 def _type_of(item: Sent | Bar) -> str:

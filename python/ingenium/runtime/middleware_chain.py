@@ -177,7 +177,7 @@ class MiddlewareChain:
         if kind not in self._reported:
             self._reported.add(kind)
             _log.warning(
-                "%s failed %s %s: %s%s; further ones like it are not logged",
+                "%s failed %s %s: %s%s; further errors like it are not logged",
                 type(middleware).__name__,
                 when,
                 self.component,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -58,6 +58,8 @@ class Progress:
         handling: Type of the event that is being handled; ``None`` between events.
         handling_since: When its handling began; only meaningful with `handling`.
         handling_kept_at: When the server kept it; ``None`` if no stream has it.
+        on_sent: Called with sent events and the age of their cause in seconds, for metrics;
+            ``None`` for no call.
     """
 
     __slots__ = (
@@ -71,6 +73,7 @@ class Progress:
         "last_symbol",
         "last_time",
         "late",
+        "on_sent",
         "sent",
     )
 
@@ -86,6 +89,7 @@ class Progress:
         self.handling: type[Event] | None = None
         self.handling_since: datetime | None = None
         self.handling_kept_at: datetime | None = None
+        self.on_sent: Callable[[Sequence[Event], float], None] | None = None
 
     def begin(self, event: Event, now: datetime, kept_at: datetime | None = None) -> None:
         """Record that the handling of an event begins.
@@ -117,7 +121,9 @@ class Progress:
         """
         self.sent += len(events)
         if cause is not None and any(isinstance(event, HURRIED) for event in events):
-            self.cause_age_seconds = (now - cause).total_seconds()
+            seconds = self.cause_age_seconds = (now - cause).total_seconds()
+            if self.on_sent is not None:
+                self.on_sent(events, seconds)
 
     def ingest(self, event: Event, now: datetime) -> None:
         """Record an event that an ingestor has sent."""

@@ -92,11 +92,13 @@ class WarmUp:
         name = self._strategy.name
         if not self._count:
             raise ConfigError(
-                f"{self._nothing()}: give App(warm_up=...) an ingestor with history "
-                f"of what {name} trades, or leave warm_up out"
+                f"{self._nothing()}: pass App(warm_up=...) an ingestor with history of the "
+                f"symbols of {name}, or omit warm_up"
             )
         for symbol in sorted((self._symbols or frozenset()) - self.join.seen.keys()):
-            _log.warning("%s: history has nothing of %s, so it starts cold with it", name, symbol)
+            _log.warning(
+                "%s: history has no data of %s, so the strategy starts cold with it", name, symbol
+            )
         self._log("is warmed up with")
 
     async def resume(self, until: datetime | None) -> None:
@@ -116,12 +118,12 @@ class WarmUp:
             raise
         except IngeniumError as error:
             _log.warning(
-                "%s goes on from its saved state, and history cannot fill what it has missed: %s",
+                "%s resumes from its saved state, and history cannot fill the gap since then: %s",
                 self._strategy.name,
                 error,
             )
         if self._count:
-            self._log("goes on from its saved state, after")
+            self._log("resumes from its saved state, after")
 
     async def take(self, event: DataEvent, time: datetime) -> None:
         """Feed one event that is not in history, and came before the strategy started.
@@ -219,7 +221,7 @@ class WarmUp:
         if not self._others:
             return f"{name} cannot be warmed up: its history is empty"
         return (
-            f"{name} cannot be warmed up: history has {_some(self._others)}, and it wants "
+            f"{name} cannot be warmed up: history has {_some(self._others)}, but {name} needs "
             f"{_some(self._symbols or ())}"
         )
 

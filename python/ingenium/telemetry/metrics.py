@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from enum import StrEnum
 
 from ingenium.telemetry import conventions as names
 
-__all__ = ["BOUNDS", "CounterMetric", "HistogramMetric", "ProcessMetrics"]
+__all__ = ["BOUNDS", "CounterMetric", "GaugeMetric", "HistogramMetric", "ProcessMetrics", "Stage"]
 
 BOUNDS = (1e-5, 1e-4, 1e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Inclusive upper bounds of the buckets of durations, in seconds."""
+
+
+class Stage(StrEnum):
+    """Parts of the way from a bar to a fill, whose durations are measured."""
+
+    BAR_TO_SIGNAL = "bar_to_signal"
+    """From when the stream kept the bar until its signal is sent, by the server's clock."""
+    BAR_TO_ORDER = "bar_to_order"
+    """From when the stream kept the bar until its order is sent, by the server's clock."""
+    ORDER_TO_FILL = "order_to_fill"
+    """From when the portfolio sends an order until it has handled the first fill."""
 
 
 class CounterMetric:
@@ -33,9 +45,37 @@ class CounterMetric:
         self.attributes = tuple(attributes)
         self.values: dict[tuple[str, ...], int] = {}
 
-    def add(self, *attributes: str) -> None:
-        """Count one, under values of the attributes in their order."""
-        self.values[attributes] = self.values.get(attributes, 0) + 1
+    def add(self, *attributes: str, count: int = 1) -> None:
+        """Count, under values of the attributes in their order."""
+        self.values[attributes] = self.values.get(attributes, 0) + count
+
+
+class GaugeMetric:
+    """A value of now, for each set of attributes.
+
+    Attributes:
+        name: Its name.
+        unit: Its unit, UCUM.
+        description: What it is.
+        attributes: Names of its attributes, as those of a `CounterMetric`.
+        values: Values by the values of the attributes; unknown ones are left out.
+    """
+
+    __slots__ = ("attributes", "description", "name", "unit", "values")
+
+    def __init__(self, name: str, unit: str, description: str, attributes: Sequence[str]) -> None:
+        self.name = name
+        self.unit = unit
+        self.description = description
+        self.attributes = tuple(attributes)
+        self.values: dict[tuple[str, ...], float] = {}
+
+    def set(self, value: float | None, *attributes: str) -> None:
+        """Set a value; ``None`` if it is unknown."""
+        if value is None:
+            self.values.pop(attributes, None)
+        else:
+            self.values[attributes] = value
 
 
 class HistogramMetric:
@@ -107,9 +147,75 @@ class ProcessMetrics:
             "Orders that the risk gate has stopped, by reason.",
             (names.COMPONENT, names.DENIAL_REASON),
         )
+        self.dead_letters = CounterMetric(
+            names.DEAD_LETTERS,
+            "{message}",
+            "Messages that components could not read or handle.",
+            (names.COMPONENT,),
+        )
+        self.latency = HistogramMetric(
+            names.LATENCY,
+            "s",
+            "Time from a bar to its signal and order, and from an order to its fill.",
+            (names.COMPONENT, names.STAGE),
+        )
+        self.incidents = CounterMetric(
+            names.INCIDENTS,
+            "{incident}",
+            "Failures on the connections of a process, such as gaps and reconnects.",
+            (names.INCIDENT,),
+        )
+        of_component = (names.COMPONENT,)
+        self.lag = GaugeMetric(
+            names.LAG, "s", "Age of the oldest message that waits for a component.", of_component
+        )
+        self.waiting = GaugeMetric(
+            names.WAITING, "{message}", "Messages that wait for a component.", of_component
+        )
+        self.outbox = GaugeMetric(
+            names.OUTBOX,
+            "{message}",
+            "Messages of a component that the server has not acknowledged.",
+            of_component,
+        )
+        self.trading = GaugeMetric(
+            names.TRADING, "1", "0 for active, 1 for reducing, 2 for halted.", of_component
+        )
+        self.working = GaugeMetric(
+            names.WORKING,
+            "{order}",
+            "Orders that are sent and have not ended, by state.",
+            (names.COMPONENT, names.ORDER_STATE),
+        )
+        self.equity = GaugeMetric(
+            names.EQUITY, "{currency}", "Cash and the market value of positions.", of_component
+        )
+        self.cash = GaugeMetric(names.CASH, "{currency}", "Cash of the account.", of_component)
+        self.exposure = GaugeMetric(
+            names.EXPOSURE,
+            "{currency}",
+            "Market value of positions, as a positive number.",
+            (names.COMPONENT, names.SIDE),
+        )
+        self.positions = GaugeMetric(
+            names.POSITIONS, "{position}", "Open positions.", (names.COMPONENT, names.SIDE)
+        )
+        of_stream = (names.STREAM,)
+        self.recorded = CounterMetric(
+            names.RECORDED, "{event}", "Events that the recorder has written.", of_stream
+        )
+        self.recorder_gaps = CounterMetric(
+            names.RECORDER_GAPS, "{gap}", "Gaps that the recorder has found.", of_stream
+        )
+        self.recorder_lag = GaugeMetric(
+            names.RECORDER_LAG,
+            "s",
+            "Age of the oldest message that the recorder has not written.",
+            of_stream,
+        )
 
     @property
-    def all(self) -> tuple[CounterMetric | HistogramMetric, ...]:
+    def all(self) -> tuple[CounterMetric | GaugeMetric | HistogramMetric, ...]:
         """All metrics."""
         return (
             self.sent,
@@ -119,4 +225,19 @@ class ProcessMetrics:
             self.refused,
             self.reports,
             self.denied,
+            self.dead_letters,
+            self.latency,
+            self.incidents,
+            self.lag,
+            self.waiting,
+            self.outbox,
+            self.trading,
+            self.working,
+            self.equity,
+            self.cash,
+            self.exposure,
+            self.positions,
+            self.recorded,
+            self.recorder_gaps,
+            self.recorder_lag,
         )

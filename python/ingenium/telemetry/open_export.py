@@ -10,9 +10,10 @@ from ingenium.errors import ConfigError
 if TYPE_CHECKING:
     from ingenium.telemetry.metrics import ProcessMetrics
     from ingenium.telemetry.otel_export import OtelExport
+    from ingenium.telemetry.otel_logs import OtelLogs
     from ingenium.telemetry.otel_metrics import OtelMetrics
 
-__all__ = ["is_asked_for", "open_export", "open_metrics"]
+__all__ = ["is_asked_for", "open_export", "open_logs", "open_metrics"]
 
 _MISSING = (
     "OTEL_* variables ask for telemetry, and {} is missing: pip install 'ingenium[telemetry]', or "
@@ -29,7 +30,7 @@ def is_asked_for(environment: Mapping[str, str], signal: str = "traces") -> bool
 
     Args:
         environment: Variables of the process.
-        signal: ``"traces"`` or ``"metrics"``.
+        signal: ``"traces"``, ``"metrics"`` or ``"logs"``.
     """
 
     def value(name: str) -> str:
@@ -41,7 +42,7 @@ def is_asked_for(environment: Mapping[str, str], signal: str = "traces") -> bool
         return True
     if exporters := value(f"OTEL_{signal.upper()}_EXPORTER"):
         names = {each.strip() for each in exporters.split(",")}
-        return bool(names - ({"none"} if signal == "traces" else {"none", "prometheus"}))
+        return bool(names - ({"none", "prometheus"} if signal == "metrics" else {"none"}))
     endpoints = ("OTEL_EXPORTER_OTLP_ENDPOINT", f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT")
     return any(value(name) for name in endpoints)
 
@@ -87,3 +88,19 @@ def open_metrics(
     except ImportError as error:
         raise ConfigError(_MISSING.format(error.name or "OpenTelemetry")) from None
     return OtelMetrics(environment, service, metrics)
+
+
+def open_logs(environment: Mapping[str, str], service: str) -> OtelLogs | None:
+    """Open the export of log records that the variables ask for; see `open_export`.
+
+    Args:
+        environment: Variables of the process.
+        service: ``service.name`` where no variable sets it.
+    """
+    if not is_asked_for(environment, "logs"):
+        return None
+    try:
+        from ingenium.telemetry.otel_logs import OtelLogs
+    except ImportError as error:
+        raise ConfigError(_MISSING.format(error.name or "OpenTelemetry")) from None
+    return OtelLogs(environment, service)

@@ -22,7 +22,13 @@ from opentelemetry.sdk.metrics.export import (
 )
 
 from ingenium.telemetry.conventions import SCHEMA_URL, SCOPE
-from ingenium.telemetry.metrics import BOUNDS, CounterMetric, HistogramMetric, ProcessMetrics
+from ingenium.telemetry.metrics import (
+    BOUNDS,
+    CounterMetric,
+    GaugeMetric,
+    HistogramMetric,
+    ProcessMetrics,
+)
 from ingenium.telemetry.otel_setup import (
     apply_file,
     exporters_of,
@@ -74,6 +80,10 @@ class OtelMetrics:
                 meter.create_observable_counter(
                     metric.name, [_reader_of(metric)], metric.unit, metric.description
                 )
+            elif isinstance(metric, GaugeMetric):
+                meter.create_observable_gauge(
+                    metric.name, [_reader_of(metric)], metric.unit, metric.description
+                )
 
     def close(self) -> None:
         """Export once more, for a bounded time, and end the export."""
@@ -81,7 +91,9 @@ class OtelMetrics:
             shut_down(self._provider.shutdown, "metrics")
 
 
-def _reader_of(metric: CounterMetric) -> Callable[[CallbackOptions], Iterable[Observation]]:
+def _reader_of(
+    metric: CounterMetric | GaugeMetric,
+) -> Callable[[CallbackOptions], Iterable[Observation]]:
     def read(_options: CallbackOptions) -> Iterable[Observation]:
         return [
             Observation(value, dict(zip(metric.attributes, key, strict=True)))

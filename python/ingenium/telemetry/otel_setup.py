@@ -61,7 +61,7 @@ def exporters_of(environment: Mapping[str, str], signal: str) -> list[Any]:
 
     Args:
         environment: Variables of the process.
-        signal: ``"traces"`` or ``"metrics"``.
+        signal: ``"traces"``, ``"metrics"`` or ``"logs"``.
 
     Raises:
         ConfigError: An exporter is not installed, or the protocol is unknown.

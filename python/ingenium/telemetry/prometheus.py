@@ -9,9 +9,21 @@ from socketserver import TCPServer
 from threading import Thread
 
 from ingenium.errors import ConfigError
-from ingenium.telemetry.metrics import BOUNDS, CounterMetric, HistogramMetric, ProcessMetrics
+from ingenium.telemetry.metrics import (
+    BOUNDS,
+    CounterMetric,
+    GaugeMetric,
+    HistogramMetric,
+    ProcessMetrics,
+)
 
-__all__ = ["PrometheusEndpoint", "asks_for_prometheus", "open_endpoint", "prometheus_text"]
+__all__ = [
+    "PrometheusEndpoint",
+    "asks_for_prometheus",
+    "open_endpoint",
+    "prometheus_name",
+    "prometheus_text",
+]
 
 _CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _HOST = "OTEL_EXPORTER_PROMETHEUS_HOST"
@@ -33,17 +45,21 @@ def prometheus_text(metrics: ProcessMetrics) -> str:
     for metric in metrics.all:
         if not metric.values:
             continue
-        name = metric.name.replace(".", "_")
+        name = prometheus_name(metric)
         # Copies, since the event loop adds to the originals meanwhile.
         if isinstance(metric, CounterMetric):
-            name += "_total"
             _begin(lines, name, metric.description, "counter")
             lines += [
                 f"{name}{_labels(metric, key)} {value}"
                 for key, value in sorted(metric.values.items())
             ]
+        elif isinstance(metric, GaugeMetric):
+            _begin(lines, name, metric.description, "gauge")
+            lines += [
+                f"{name}{_labels(metric, key)} {value!r}"
+                for key, value in sorted(metric.values.items())
+            ]
         else:
-            name += "_seconds"
             _begin(lines, name, metric.description, "histogram")
             for key, row in sorted(metric.values.items()):
                 *counts, total = list(row)
@@ -56,12 +72,20 @@ def prometheus_text(metrics: ProcessMetrics) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
+def prometheus_name(metric: CounterMetric | GaugeMetric | HistogramMetric) -> str:
+    """Return the name of a metric in the text, with the suffix of its unit or kind."""
+    name = metric.name.replace(".", "_")
+    if metric.unit == "s":
+        name += "_seconds"
+    return f"{name}_total" if isinstance(metric, CounterMetric) else name
+
+
 def _begin(lines: list[str], name: str, description: str, kind: str) -> None:
     lines += [f"# HELP {name} {description}", f"# TYPE {name} {kind}"]
 
 
 def _labels(
-    metric: CounterMetric | HistogramMetric, values: tuple[str, ...], bound: str = ""
+    metric: CounterMetric | GaugeMetric | HistogramMetric, values: tuple[str, ...], bound: str = ""
 ) -> str:
     pairs = [
         (name.replace(".", "_"), value)

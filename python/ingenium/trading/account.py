@@ -299,7 +299,7 @@ class Account:
         """
         if self._bookings:
             raise ComponentError(
-                f"account has booked {self._bookings} fills already: restore into a new one"
+                f"account has already booked {self._bookings} fills: restore into a new account"
             )
         holdings: list[tuple[str, Holding]] = []
         for key, data in rows.items():

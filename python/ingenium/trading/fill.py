@@ -87,8 +87,8 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             raise DecodeError(
                 _EVENT,
                 "Update",
-                f"expected one of {', '.join(TradeUpdate)} or none, found {update!r} with "
-                f"Quantity {event.quantity!r}: it cannot be told whether this fills anything",
+                f"expected one of {', '.join(TradeUpdate)} or an empty text, found {update!r} "
+                f"with Quantity {event.quantity!r}: whether the report is a fill is unknown",
             )
         if event.price:
             price = parse_decimal(event.price, _EVENT, "Price")
@@ -96,7 +96,7 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             raise DecodeError(
                 _EVENT,
                 "Price",
-                "expected the price of the fill, found none: let the executor send it",
+                "expected the price of the fill, found none: the executor has to set Price",
             )
         return cls(
             id=event.id,
@@ -117,7 +117,9 @@ def _quantity(event: ExecutionEvent, update: str) -> Decimal | None:
     quantity = parse_decimal(text, _EVENT, "Quantity") if text else ZERO
     if quantity < 0:
         raise DecodeError(
-            _EVENT, "Quantity", f"expected a positive decimal, found {text!r}: Side says which way"
+            _EVENT,
+            "Quantity",
+            (f"expected a positive decimal, found {text!r}: Side gives the direction"),
         )
     if quantity == 0:
         if update in _FILLING:

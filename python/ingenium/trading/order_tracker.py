@@ -299,7 +299,8 @@ class OrderTracker:
         """
         if self.working.added or self._asked:
             raise ComponentError(
-                f"portfolio has sent {self.working.added} orders already: restore into a new one"
+                f"portfolio has already sent {self.working.added} orders: restore into a new "
+                "portfolio"
             )
         working: list[WorkingOrder] = []
         for key, data in rows.items():

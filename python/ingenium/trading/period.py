@@ -108,7 +108,7 @@ def read_period(text: str) -> Length:
     log_once(
         "period",
         text,
-        "Ohlc.Period %r is not known, so bars with it count as bars of no stated length: write a "
+        "Ohlc.Period %r is unknown, so its bars count as bars without a stated period: write a "
         "number and a unit of s, m, h, d or w, such as '5m'",
     )
     return NOT_STATED

@@ -70,7 +70,9 @@ class Tally:
     def lines(self, most: int) -> list[str]:
         """Return the most frequent kinds as texts, with a line that counts the omitted kinds."""
         lines = [
-            found.text if found.count == 1 else f"{found.text} (and {found.count - 1:,} more such)"
+            found.text
+            if found.count == 1
+            else (f"{found.text} (and {found.count - 1:,} more like it)")
             for found in self.most(most)
         ]
         if len(self._found) > most:

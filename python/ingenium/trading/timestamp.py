@@ -93,8 +93,8 @@ def read_time(text: str, arrived: datetime | None) -> datetime:
         log_once(
             "timestamp",
             text,
-            "Timestamp %r is no time that is known, so data with it counts as known at the end of "
-            "its bar, or at its arrival: write RFC 3339, such as '2024-01-03T21:00:00Z'",
+            "Timestamp %r is not a valid time, so its data counts as known at the end of its "
+            "bar, or on arrival: write RFC 3339, such as '2024-01-03T21:00:00Z'",
         )
         return arrived
     return time

@@ -232,8 +232,8 @@ def test_symbol_that_nobody_sends_is_named_with_those_there_are() -> None:
     )
     problems = backtest.run(app).replay.problems
     assert problems == (
-        "strategy 'follows' waits for a, which nobody sent; A differs in case: there was A",
-        "strategy 'follows' waits for AAPL, which nobody sent: there was A",
+        "strategy 'follows' waits for a, which no ingestor sent; A differs in case: the data has A",
+        "strategy 'follows' waits for AAPL, which no ingestor sent: the data has A",
     )
 
 

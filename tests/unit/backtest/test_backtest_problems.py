@@ -105,7 +105,7 @@ def test_replacing_order_that_is_rejected_is_told_apart() -> None:
     assert result.stats.rejected_orders == 0
     [line] = result.problems
     assert line.startswith(
-        "1 replacing order of AAA was rejected, so that the old one worked on on 2"
+        "1 replacing order of AAA was rejected, so the old order kept working on 2"
     )
 
 
@@ -199,7 +199,7 @@ def test_start_behind_the_data_is_said() -> None:
         "start 2025-01-01 is behind the data, which ends on 2024-01-06: all 5 bars were the "
         "warm-up, and nothing was traded"
     )
-    assert "sent 1 signal in the warm-up only, which does not count" in result.problems[0]
+    assert "sent 1 signal only in the warm-up, which is not traded" in result.problems[0]
 
 
 def test_end_before_the_data_is_said() -> None:
@@ -211,15 +211,21 @@ def test_end_before_the_data_is_said() -> None:
 
 def test_ingestor_without_data_is_said() -> None:
     [line] = run(Prices([]), strategy=Says({1: Signal.LONG})).problems
-    assert line.startswith("no data came, so nothing could happen")
+    assert line.startswith("no data arrived, so nothing was traded")
 
 
 @pytest.mark.parametrize(
     ("symbols", "said"),
     [
-        (["APPL"], "waits for APPL, which nobody sent; did you mean AAPL?: there was AAPL, IBM"),
-        (["aapl"], "waits for aapl, which nobody sent; AAPL differs in case: there was AAPL, IBM"),
-        (["ZZZZ"], "waits for ZZZZ, which nobody sent: there was AAPL, IBM"),
+        (
+            ["APPL"],
+            "waits for APPL, which no ingestor sent; did you mean AAPL?: the data has AAPL, IBM",
+        ),
+        (
+            ["aapl"],
+            "waits for aapl, which no ingestor sent; AAPL differs in case: the data has AAPL, IBM",
+        ),
+        (["ZZZZ"], "waits for ZZZZ, which no ingestor sent: the data has AAPL, IBM"),
     ],
 )
 def test_symbol_that_nobody_sends_is_named_with_the_likely_one(
@@ -234,7 +240,7 @@ def test_symbol_that_nobody_sends_is_named_with_the_likely_one(
 def test_many_symbols_that_nobody_sends_are_few_lines() -> None:
     result = run(strategy=Says({}, [f"S{n}" for n in range(500)]))
     assert len(result.problems) == 9
-    assert result.problems[-1] == "strategy 'says' waits for 492 more symbols that nobody sent"
+    assert result.problems[-1] == "strategy 'says' waits for 492 more symbols that no ingestor sent"
 
 
 class Named(Strategy):
@@ -251,7 +257,7 @@ NAMED = Named.on_bars.__code__.co_firstlineno
         (
             SmaCross(fast=5, slow=20),
             (
-                "sent no signal in 7 bars: its Sma has no value before 20 updates, so give it more "
+                "sent no signal in 7 bars: its Sma has no value before 20 updates, so use more "
                 "history or a shorter period"
             ),
         ),
@@ -306,9 +312,7 @@ def test_signals_that_no_portfolio_takes_are_said() -> None:
         "event)"
     )
     [line] = run(strategy=Says({1: Signal.FLAT})).problems
-    assert line.startswith(
-        "portfolio 'fixed-quantity' sent no order for 1 signal: signals to be flat"
-    )
+    assert line.startswith("portfolio 'fixed-quantity' sent no order for 1 signal: a flat signal")
 
 
 def test_portfolio_without_strategies_that_sends_nothing_is_said() -> None:
@@ -324,11 +328,11 @@ def test_signal_of_an_unknown_word_is_said_once_with_its_count() -> None:
 
     [line] = run(strategy=Foreign(dict.fromkeys(range(1, 5), "buy"))).problems
     assert "is 'buy', which is unknown: use one of ingenium.signal.long" in line
-    assert line.endswith("(and 3 more such)")
+    assert line.endswith("(and 3 more like it)")
 
 
 def test_signal_that_is_none_is_refused_with_the_right_word() -> None:
-    with pytest.raises(BacktestError, match=r"signal 'buy' .* is none: .*to buy is Signal.LONG"):
+    with pytest.raises(BacktestError, match=r"signal 'buy' .* is unknown: .*to buy is Signal.LONG"):
         run(strategy=Says({1: "buy"}))
     long, short = (run(strategy=Says({1: each})) for each in ("long", Signal.LONG))
     assert long.events_digest == short.events_digest

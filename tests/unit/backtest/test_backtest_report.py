@@ -469,9 +469,12 @@ def test_csv_ingestor_lists_the_files_that_it_reads() -> None:
 
 
 def test_report_shows_what_went_wrong_in_words(result: BacktestResult) -> None:
-    problems = ("strategy 's' waits for <B>, which nobody sent", *["execution e: no price"] * 9)
+    problems = (
+        "strategy 's' waits for <B>, which no ingestor sent",
+        *["execution e: no price"] * 9,
+    )
     text = render(replace(result, problems=problems))
-    assert "strategy &#x27;s&#x27; waits for &lt;B&gt;, which nobody sent" in text
+    assert "strategy &#x27;s&#x27; waits for &lt;B&gt;, which no ingestor sent" in text
     assert text.count("execution e: no price") == 9
     assert "<h2>Problems</h2>" in text
     assert "<h2>Problems</h2>" not in render(replace(result, problems=()))

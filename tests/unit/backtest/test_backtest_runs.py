@@ -198,7 +198,9 @@ def test_run_strategy_of_other_symbols_sees_none_of_them() -> None:
 
 @pytest.mark.parametrize("count", [2, 63, 64, 65, 66, 130, 200])
 def test_run_error_of_the_data_comes_after_the_bars_before_it(count: int) -> None:
-    with pytest.raises(BacktestError, match="'given' failed to read on: OSError: gone") as caught:
+    with pytest.raises(
+        BacktestError, match="'given' failed while reading: OSError: gone"
+    ) as caught:
         run([Given(minutes(count), OSError("gone"))], Seeing)
     partial = caught.value.partial
     assert isinstance(partial, BacktestResult)
@@ -275,7 +277,7 @@ def test_merged_feeds_have_the_order_of_next_turn() -> None:
 def test_run_error_of_one_ingestor_comes_when_its_turn_has_come() -> None:
     late = [bar("B", START + MINUTE * 10 * i) for i in range(5)]
     ingestors = [Given(minutes(300)), Given(late, OSError("gone"), "late")]
-    with pytest.raises(BacktestError, match="'late' failed to read on: OSError: gone") as caught:
+    with pytest.raises(BacktestError, match="'late' failed while reading: OSError: gone") as caught:
         run(ingestors, Seeing)
     assert isinstance(caught.value.partial, BacktestResult)
     # The 40th minute is not whole, and those before it are done.

@@ -177,7 +177,7 @@ def test_sweep_keeps_the_manifest_of_each_run(folder: Path, pool: Pool) -> None:
 def test_sweep_target_that_takes_no_such_parameter_is_refused(folder: Path) -> None:
     with pytest.raises(ConfigError, match=r"fast=5, slow=20.*cannot be called with quick"):
         Sweep(str(folder / "app.py:app"), [{"quick": 1}], folder)
-    with pytest.raises(ConfigError, match="is no function"):
+    with pytest.raises(ConfigError, match="is not a function"):
         Sweep(str(folder / "app.py:whole"), [{"fast": 1}], folder)
     with pytest.raises(ConfigError, match="returns a int"):
         load_factory(str(folder / "app.py:no_app"), {"fast": 1})(fast=1)

@@ -100,7 +100,7 @@ def test_backtest_refuses_an_executor_at_a_broker() -> None:
             executor=BrokerExecutor(NoBroker()),
         )
 
-    with pytest.raises(ConfigError, match="'broker' works at a broker"):
+    with pytest.raises(ConfigError, match="'broker' sends orders to a broker"):
         backtest.run(make)
 
 

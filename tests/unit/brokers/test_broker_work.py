@@ -69,7 +69,7 @@ async def test_answer_with_another_orders_id_is_no_answer_and_nothing_is_sent_tw
     assert work.state() == "unknown"
     assert work.updates() == []
     assert work.executor.problems == [
-        "it is not known what became of o1: the broker answered with another order"
+        "the outcome of order o1 is unknown: the broker answered with another order"
     ]
     work.broker.put(other(id="o1"))
     assert await work.step() == ["find o1"]
@@ -88,7 +88,7 @@ async def test_broker_that_is_down_has_not_got_the_order_and_gets_it_later() -> 
         await work.step()
         assert work.state() == "new", "it is certain that it is not there"
         assert len(work.executor.problems) == number
-        assert work.executor.problems[-1] == f"order o1 cannot be sent now: {reason}"
+        assert work.executor.problems[-1] == f"order o1 cannot be sent, trying again: {reason}"
         assert work.work._delays.ready_at("o1") > asyncio.get_running_loop().time()
     assert work.updates() == []
     await work.step()
@@ -347,8 +347,11 @@ async def test_updates_are_heard_and_fills_looked_for() -> None:
 @pytest.mark.parametrize(
     ("fault", "text"),
     [
-        (BrokerError("socket closed"), "no updates of the broker now: socket closed"),
-        (KeyError("qty"), "no updates of the broker now: KeyError: 'qty'"),
+        (
+            BrokerError("socket closed"),
+            "order updates of the broker are interrupted: socket closed",
+        ),
+        (KeyError("qty"), "order updates of the broker are interrupted: KeyError: 'qty'"),
     ],
 )
 async def test_updates_that_end_are_asked_for_again_and_all_is_looked_up(
@@ -380,7 +383,7 @@ async def test_fills_that_cannot_be_read_are_a_problem_and_read_later() -> None:
     work.broker.faults["fills"] = [BrokerError("down")]
     work.work._fills_wanted.set()
     await drive(work, lambda: work.state() == "filled")
-    assert "no fills of the broker now: down" in work.executor.problems
+    assert "fills of the broker cannot be read, trying again: down" in work.executor.problems
 
 
 @pytest.mark.parametrize("error", [LeaseLostError("lost"), StoreError("full")])

@@ -282,7 +282,7 @@ def test_order_that_turns_up_after_it_was_given_up_is_canceled(unknown: OrderJou
         miss(unknown, seconds, idempotent=True, may_send=False)
     unknown.told(told(TradeUpdate.NEW))
     [problem] = unknown.take_problems()
-    assert "is at the broker after all" in problem
+    assert "is working at the broker" in problem
     assert unknown.calls("AAPL") == [Call(CallKind.CANCEL, "order_1")]
     unknown.fill(fill("f1", "4"))
     unknown.told(told(TradeUpdate.CANCELED, filled="4"))
@@ -312,7 +312,7 @@ def test_fill_of_an_order_that_was_given_up_opens_it_again(unknown: OrderJournal
     assert journal.positions == {"AAPL": 4}
     [problem] = journal.take_problems()
     assert problem == (
-        "order order_1 was given up as expired, and is at the broker after all: it will be canceled"
+        "order order_1 was ended as expired, but is working at the broker: it will be canceled"
     )
     # Nobody wants it any more, and a portfolio may still ask for that, too.
     assert journal.calls("AAPL") == [Call(CallKind.CANCEL, "order_1")]

@@ -205,7 +205,7 @@ def test_check_all_asks_for_what_works(working: OrderJournal) -> None:
     assert working.calls("AAPL") == [Call(CallKind.FIND, "order_1")]
     working.missing("order_1", NOW, idempotent=True, may_send=True)
     [problem] = working.take_problems()
-    assert "does not know order order_1 any more" in problem
+    assert "no longer knows order order_1" in problem
     assert state(working) is OrderState.SUBMITTED
 
 
@@ -255,7 +255,7 @@ def test_changed_rows_add_up_to_all_rows(working: OrderJournal) -> None:
 
 
 def test_journal_of_another_account_is_refused(working: OrderJournal) -> None:
-    with pytest.raises(ConfigError, match="account 'U1', and the broker's is 'U2'"):
+    with pytest.raises(ConfigError, match="account 'U1', but the broker reports account 'U2'"):
         OrderJournal("U2").restore(working.rows())
 
 

@@ -112,7 +112,7 @@ async def test_orders_of_others_are_listed_and_left_alone() -> None:
     work = Work(broker)
     await work.executor.prepare(work.desk)
     assert work.executor.problems == [
-        "order b-theirs (sell 3 B) at the broker is none of this app's: it is left alone"
+        "order b-theirs (sell 3 B) at the broker was not sent by this app: it is left unchanged"
     ]
     assert "theirs" not in work.executor.journal.entries
 
@@ -217,7 +217,7 @@ async def test_adopt_takes_the_positions_of_the_broker_and_says_so() -> None:
         if isinstance(e, ExecutionEvent)
     ]
     assert adopted == [("A", "sell", "3", "50"), ("B", "buy", "2", None)]
-    assert "position in A is -3 from now on, as the broker says: it was 0" in work.executor.problems
+    assert "position in A is set to -3, as the broker reports: it was 0" in work.executor.problems
     assert handle_of(work.executor).risk.account.position("A") == -3
 
 

@@ -12,8 +12,8 @@ from support.running import ingenium
 
 COMMANDS = (
     "run", "backtest", "sweep", "worker", "tap", "accounts", "protos", "halt", "reduce", "resume",
-    "status", "deadletters", "verify", "version", "record", "transactions",
-    "positions", "pnl", "order", "runs",
+    "status", "deadletters", "doctor", "verify", "version", "record", "transactions",
+    "positions", "pnl", "order", "events", "runs",
 )  # fmt: skip
 
 

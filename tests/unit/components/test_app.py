@@ -124,7 +124,7 @@ def test_strategy_symbol_that_no_subject_can_hold_is_refused() -> None:
 
 
 def test_component_send_outside_of_a_run_is_refused() -> None:
-    with pytest.raises(ComponentError, match=r"outside of a run: .* ingenium\.testing\.run"):
+    with pytest.raises(ComponentError, match=r"outside a run: .* ingenium\.testing\.run"):
         Strategy().send_signal("A", "ingenium.signal.long")
 
 
@@ -148,7 +148,10 @@ def test_external_ingestor_that_reports_nothing_makes_the_app_live() -> None:
     silent = External("ingestor", name="feed")
     assert not App(ingestors=[silent]).historical
     assert not App(ingestors=[silent, Live("live")]).historical
-    with pytest.raises(ConfigError, match=r"feed is a program that reports nothing.*reports=True"):
+    with pytest.raises(
+        ConfigError,
+        match=r"feed is an external program that publishes no LockstepReport.*reports=True",
+    ):
         App(ingestors=[silent, History("history")])
     told = External("ingestor", name="feed", reports=True)
     assert App(ingestors=[told, History("history")]).historical
@@ -221,7 +224,9 @@ def test_load_app_from_a_module_by_name(tmp_path: Path, monkeypatch: pytest.Monk
 def test_load_app_file_named_like_a_module_that_it_would_hide_is_refused(
     tmp_path: Path, name: str
 ) -> None:
-    with pytest.raises(ConfigError, match=rf"app file {name} is named like .*: rename it"):
+    with pytest.raises(
+        ConfigError, match=rf"app file {name} has the same name as .*: rename the file"
+    ):
         load_app(_file(tmp_path, "app = make('a')", name))
 
 

@@ -61,7 +61,10 @@ def test_app_file_that_names_its_encoding_is_read(tmp_path: Path, encoding: str)
     [
         (b"\n\nraise ValueError('odd')\n", r"line 2: ValueError: odd \(my_parts.py, line 3\)"),
         (b"x = 1\ny = = 2\n", r"my_parts\.py, line 2: syntax error"),
-        ("x = 1\n".encode("utf-16"), "my_app.py, line 2: a file that it imports is no text"),
+        (
+            "x = 1\n".encode("utf-16"),
+            "my_app.py, line 2: a file that it imports is not valid UTF-8",
+        ),
     ],
 )
 def test_app_file_that_imports_a_broken_file_names_both(
@@ -109,6 +112,6 @@ def test_error_that_cannot_be_written_as_text_is_named_by_its_type(tmp_path: Pat
         "class Odd(Exception):\n    def __str__(self):\n        raise RuntimeError\nraise Odd\n"
     )
     with pytest.raises(
-        ConfigError, match=r"app.py, line \d: Odd: its text cannot be made: Runtime"
+        ConfigError, match=r"app.py, line \d: Odd: its text cannot be rendered: Runtime"
     ):
         load_app(str(file))

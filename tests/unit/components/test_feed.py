@@ -103,8 +103,8 @@ class Nothing(Ingestor):
 @pytest.mark.parametrize(
     ("make", "text"),
     [
-        (Plain, "ingest.. is no coroutine: write async def ingest"),
-        (Yields, "ingest.. has a yield: call self.send_data"),
+        (Plain, "ingest.. is not a coroutine: write async def ingest"),
+        (Yields, "ingest.. is a generator: call self.send_data"),
         (Nothing, "Nothing has no data: override read"),
     ],
 )

@@ -55,7 +55,10 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["own.py:typo"], "waits for IMB, which nobody sent; did you mean IBM?: there was IBM"),
+        (
+            ["own.py:typo"],
+            "waits for IMB, which no ingestor sent; did you mean IBM?: the data has IBM",
+        ),
         (["own.py:bars"], "it has on_bars (own.py, line 9); did you mean on_bar?"),
         (
             ["own.py:good", "--start", "2030-01-01"],
@@ -78,7 +81,7 @@ def test_command_of_which_nothing_could_come_says_why_in_one_line(
 def test_replay_of_which_nothing_could_come_says_why(folder: Path) -> None:
     ended = ingenium("run", "own.py:typo", cwd=folder)
     assert ended.code == 1
-    assert "waits for IMB, which nobody sent; did you mean IBM?" in ended.err.splitlines()[-1]
+    assert "waits for IMB, which no ingestor sent; did you mean IBM?" in ended.err.splitlines()[-1]
 
 
 class Misnamed(Strategy):
@@ -142,7 +145,10 @@ async def test_symbols_that_nobody_sends_live_are_named_after_the_first_data() -
         await bus.flush()
         await wait_until(lambda: said)
     assert said == [
-        "strategy 'sma-cross' waits for APPL, which nobody sent; did you mean AAPL?: there was AAPL"
+        (
+            "strategy 'sma-cross' waits for APPL, which no ingestor sent; "
+            "did you mean AAPL?: the data has AAPL"
+        )
     ]
 
 

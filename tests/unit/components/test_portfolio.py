@@ -156,7 +156,7 @@ def test_data_with_an_unreadable_close_is_reported_and_the_price_stays() -> None
     handle_of(portfolio).handle_data(event)
     assert portfolio.price("AAPL") == 100
     [problem] = portfolio.problems
-    assert "price of 'AAPL' is left as it was" in problem
+    assert "price of 'AAPL' is not updated" in problem
 
 
 def test_execution_is_booked_before_the_handler_sees_it(portfolio: Recording) -> None:
@@ -301,7 +301,7 @@ def test_execution_over_the_order_is_booked_and_reported(portfolio: Recording) -
     assert portfolio.position("AAPL").quantity == 12
     assert portfolio.pending("AAPL") == 0
     [problem] = portfolio.problems
-    assert "of 10 AAPL has been filled with 12" in problem
+    assert "of 10 AAPL is overfilled: 12 filled" in problem
 
 
 def test_execution_of_an_unknown_order_that_states_all_is_booked_and_reported(
@@ -314,7 +314,7 @@ def test_execution_of_an_unknown_order_that_states_all_is_booked_and_reported(
     )
     assert portfolio.position("AAPL").quantity == -5
     [problem] = portfolio.problems
-    assert "which this portfolio did not send: booked sell 5 AAPL all the same" in problem
+    assert "which this portfolio did not send: booked sell 5 AAPL anyway" in problem
 
 
 @pytest.mark.parametrize(

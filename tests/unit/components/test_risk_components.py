@@ -346,7 +346,7 @@ def test_component_that_says_active_is_a_problem_and_changes_nothing() -> None:
     handle_of(portfolio).handle_control(control("halted"))
     handle_of(portfolio).handle_control(control("active", "paper"))
     assert gate_of(portfolio).switch.state is TradingState.HALTED
-    assert "send it as person@machine" in portfolio.problems[-1]
+    assert "use a sender such as person@machine" in portfolio.problems[-1]
 
 
 def test_file_of_a_kill_switch_halts_until_it_is_gone_and_an_operator_says_so() -> None:

@@ -311,14 +311,16 @@ def test_restoring_into_a_portfolio_that_has_worked_is_refused() -> None:
     used = Portfolio()
     handle_of(used).begin("a test", START)
     used.send_order("AAPL", "buy", 1)
-    with pytest.raises(ComponentError, match="has sent 1 orders already: restore into a new one"):
+    with pytest.raises(
+        ComponentError, match="has already sent 1 orders: restore into a new portfolio"
+    ):
         handle_of(used).restore_rows(rows)
 
 
 @pytest.mark.parametrize(
     ("rows", "text"),
     [
-        ({"holdings": b"{}"}, "portfolio 'portfolio' has no place for the saved row 'holdings'"),
+        ({"holdings": b"{}"}, "portfolio 'portfolio' does not know the saved row 'holdings'"),
         ({"account": b"{"}, "saved row 'account' is b'{', which cannot be read as _Totals"),
         ({"account": b'{"cash":"1"}'}, "missing required field"),
         ({"order/a": b'{"order":{"symbol":"A","side":"buy","quantity":"-1"}}'}, "Quantity is -1"),
@@ -331,5 +333,5 @@ def test_rows_that_do_not_fit_are_refused(rows: dict[str, bytes], text: str) -> 
 
 
 def test_log_row_of_another_kind_is_refused() -> None:
-    with pytest.raises(ComponentError, match="no place for the saved row 'x' of kind 'seen'"):
+    with pytest.raises(ComponentError, match="does not know the saved row 'x' of kind 'seen'"):
         handle_of(Portfolio()).restore_log([("seen", "x", b"{}")])

@@ -207,7 +207,7 @@ def test_addresses_are_those_that_readers_know() -> None:
 @pytest.mark.parametrize("role", [*COMPONENTS, "operator", "reader"])
 def test_operations_agree_with_the_rights_of_each_role(document: dict[str, Any], role: str) -> None:
     """A role may do what the document says it does, and what it may not do is not in it."""
-    rights = Accounts("x", {name: ["x"] for name in COMPONENTS})._permissions(role)
+    rights = Accounts("x", {name: ["x"] for name in COMPONENTS}).permissions_of(role)
     for channel in CHANNELS:
         address = re.sub(r"\{\w+\}", "x", channel.address)
         may_send = any(matches(allowed, address) for allowed in rights["publish"]["allow"])

@@ -177,7 +177,7 @@ def test_event_that_cannot_be_written_names_field_and_value(
         (
             b'{"Symbol":"A","symbol":"B"}',
             "Symbol",
-            "the key stands twice in two spellings, 'Symbol' and 'symbol'",
+            "the key appears twice in two spellings, 'Symbol' and 'symbol'",
         ),
         (b"[]", "", "expected an object with the fields of OrderEvent, found a list"),
         (b"", "", "the JSON ends too early, after 0 characters"),

@@ -177,7 +177,7 @@ def test_exchange_calendar_agrees_with_regular_hours_where_those_hold() -> None:
 
 
 def test_exchange_calendar_beyond_what_the_library_knows_is_an_error() -> None:
-    with pytest.raises(ConfigError, match="'XNYS' knows no session at 1890-01-01"):
+    with pytest.raises(ConfigError, match="'XNYS' has no session at 1890-01-01"):
         ExchangeCalendar("XNYS").session(datetime(1890, 1, 1, tzinfo=UTC))
 
 

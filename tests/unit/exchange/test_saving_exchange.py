@@ -383,11 +383,11 @@ def test_order_that_came_before_the_kill_is_known_after_it() -> None:
 @pytest.mark.parametrize(
     ("rows", "text"),
     [
-        ({"account": b"{}"}, "exchange has no place for the saved row 'account'"),
+        ({"account": b"{}"}, "exchange does not know the saved row 'account'"),
         ({"close/AAPL": b"1"}, "saved row 'close/AAPL' is b'1', which cannot be read as str"),
         (
             PaperExchange(cash=5).state_rows(),
-            "exchange was saved with a limit on cash or shorts, which this one does not match",
+            "exchange was saved with a limit on cash or shorts, and this exchange differs",
         ),
     ],
 )
@@ -399,12 +399,12 @@ def test_rows_that_do_not_fit_are_refused(rows: dict[str, bytes], text: str) -> 
 
 def test_restoring_into_an_exchange_that_has_worked_is_refused() -> None:
     life = Life(PaperExecutor())
-    with pytest.raises(ComponentError, match="restore into a new one"):
+    with pytest.raises(ComponentError, match="restore into a new exchange"):
         handle_of(life.executor).restore_rows(handle_of(life.executor).state_rows())
 
 
 def test_log_row_of_another_kind_is_refused() -> None:
-    with pytest.raises(ComponentError, match="no place for the saved row 'x' of kind 'trade'"):
+    with pytest.raises(ComponentError, match="does not know the saved row 'x' of kind 'trade'"):
         handle_of(PaperExecutor()).restore_log([("trade", "x", b"{}")])
 
 

@@ -9,8 +9,8 @@ import sqlalchemy
 
 from ingenium.events import ExecutionEvent
 from ingenium.recorder.batch import RecordedStream, WriteBatch
-from ingenium.recorder.event_recorder import open_trading
 from ingenium.recorder.live_recording import open_database
+from ingenium.recorder.open_trading import open_trading
 from ingenium.recorder.open_writer import open_writer
 from ingenium.recorder.schema import EXECUTIONS
 

@@ -9,8 +9,10 @@ from ingenium.recorder.header_facts import HeaderFacts, HeaderReader
 START = b"NATS/1.0\r\nIngenium-Source: rsi\r\nContent-Type: application/json\r\n"
 
 
-def facts(source: str = "", message_id: str = "", cause: str = "", *, json: bool) -> HeaderFacts:
-    return HeaderFacts(source, message_id, cause, json)
+def facts(
+    source: str = "", message_id: str = "", time: str = "", cause: str = "", *, json: bool
+) -> HeaderFacts:
+    return HeaderFacts(source, message_id, cause, time, json)
 
 
 @pytest.mark.parametrize(
@@ -22,6 +24,10 @@ def facts(source: str = "", message_id: str = "", cause: str = "", *, json: bool
         (
             START + b"Nats-Msg-Id: a1\r\nIngenium-Cause-Time: T\r\nNats-Expected-Stream: S\r\n\r\n",
             facts("rsi", "a1", "T", json=True),
+        ),
+        (
+            START + b"Nats-Msg-Id: a1\r\nIngenium-Cause: C\r\n\r\n",
+            facts("rsi", "a1", cause="C", json=True),
         ),
         (
             START + b"Ingenium-Cause-Time: T\r\nNats-Msg-Id: a1\r\n\r\n",

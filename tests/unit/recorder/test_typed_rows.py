@@ -77,7 +77,8 @@ def fill(
 def test_raw_event_keeps_its_bytes_and_says_what_it_is(feeder: Feeder) -> None:
     headers = (
         b"NATS/1.0\r\nIngenium-Source: rsi\r\nContent-Type: application/json\r\n"
-        b"Ingenium-Cause-Time: 2024-01-02T15:29:59.5Z\r\nNats-Msg-Id: signal_1\r\n\r\n"
+        b"Ingenium-Cause-Time: 2024-01-02T15:29:59.5Z\r\nNats-Msg-Id: signal_1\r\n"
+        b"Ingenium-Cause: data_7\r\n\r\n"
     )
     feeder.put(SignalEvent(id="signal_1", symbol="AAPL", signal="long", timestamp=T0), headers)
     (event,) = feeder.table("events")
@@ -87,8 +88,25 @@ def test_raw_event_keeps_its_bytes_and_says_what_it_is(feeder: Feeder) -> None:
     assert event["headers"] == headers
     assert (event["stream"], event["sequence"]) == ("app/INGENIUM", 1)
     assert (event["type"], event["id"], event["source"]) == ("SignalEvent", "signal_1", "rsi")
-    assert event["cause"] == "2024-01-02T15:29:59.5Z"
+    assert event["cause"] == "data_7"
+    (signal,) = feeder.table("signals")
+    assert (signal["cause"], signal["cause_time"]) == ("data_7", T0_NS - 500_000_000)
     assert (event["time"], event["received"]) == (T0_NS, RECEIVED)
+
+
+@pytest.mark.parametrize("time", ["", "yesterday", "2024-01-02T15:29:59"])
+def test_cause_without_a_usable_time_has_none(feeder: Feeder, time: str) -> None:
+    headers = f"NATS/1.0\r\nIngenium-Cause-Time: {time}\r\n\r\n".encode()
+    feeder.put(SignalEvent(id="signal_1", symbol="AAPL", signal="long", timestamp=T0), headers)
+    (signal,) = feeder.table("signals")
+    assert (signal["cause"], signal["cause_time"]) == ("", 0)
+
+
+def test_cause_is_that_of_the_header_or_else_the_order_of_the_event(feeder: Feeder) -> None:
+    headers = b"NATS/1.0\r\nIngenium-Cause: data_9\r\n\r\n"
+    feeder.put(fill("exec_1", "buy", "1", "100", order="order_1"), headers)
+    feeder.put(fill("exec_2", "buy", "1", "100", order="order_1"))
+    assert [event["cause"] for event in feeder.table("events")] == ["data_9", "order_1"]
 
 
 @pytest.mark.parametrize("payload", [b"", b"\xff\x00", b"{}}", b'{"Symbol": 3}'])

@@ -89,7 +89,7 @@ def test_money_is_decimal_however_it_is_passed(value: Any) -> None:
         ("session_start", "5 pm", "such as '17:00'"),
         ("session_start", "25:00", "such as '17:00'"),
         ("session_start", 17, "such as '17:00'"),
-        ("session_start", "17:00+01:00", "day_zone states that"),
+        ("session_start", "17:00+01:00", "day_zone sets the zone"),
         ("exit_burst", 0, "at least 1"),
     ],
 )

@@ -147,8 +147,8 @@ async def test_message_names_limit_component_line_and_setting() -> None:
     (incident,) = incidents
     assert incident.detail == (
         "strategy 'turns' blocked the loop for 2.0 s in Slow.on_bar (test_blocking.py, line "
-        f"{LINE_OF_SLOW}): let it await what takes long, or do it in another process; the limit "
-        "is 2 s, and A_SETTING sets another"
+        f"{LINE_OF_SLOW}): await slow calls, or move them to another process; the limit is 2 s, "
+        "and A_SETTING sets another"
     )
 
 

@@ -81,7 +81,9 @@ def test_lives_are_counted(path: Path) -> None:
 
 def test_file_in_use_is_refused_with_the_holder(path: Path) -> None:
     store = Store.open(path, owner="me")
-    with pytest.raises(StoreError, match=r"in use by process \d+ on .*: a component runs once"):
+    with pytest.raises(
+        StoreError, match=r"in use by process \d+ on .*: a component may run only once"
+    ):
         Store.open(path, owner="me")
     beside = Store.read(path)
     store.commit(change(1))
@@ -123,13 +125,13 @@ def test_file_of_a_later_version_is_refused(path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 9")
     connection.close()
-    with pytest.raises(StoreError, match=r"is of version 9, and this is a program of version 2"):
+    with pytest.raises(StoreError, match=r"has format version 9, and this program reads version 2"):
         Store.open(path, owner="me")
 
 
 def test_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file")
-    with pytest.raises(StoreError, match=r"cannot keep a state in .*state/portfolio\.db"):
+    with pytest.raises(StoreError, match=r"cannot save state in .*state/portfolio\.db"):
         Store.open(tmp_path / "state" / "portfolio.db", owner="me")
 
 

@@ -228,7 +228,7 @@ async def test_state_of_another_kind_of_component_is_refused(world: World) -> No
         await world.signal(1)
         await orders_are(world, 1)
     member = world.member(Executor("other"))
-    with pytest.raises(ComponentError, match="no place for the saved row"):
+    with pytest.raises(ComponentError, match="does not know the saved row"):
         await member.start()
     await member.stop()
 

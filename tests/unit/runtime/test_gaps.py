@@ -19,7 +19,10 @@ SEEN = (NOW - timedelta(seconds=5)).isoformat()
 KNOWN = StreamPosition("INGENIUM_DATA", "monday", 1042, SEEN)
 
 
-OLDER = "its prices are older until the next bar of each symbol, positions and orders are as before"
+OLDER = (
+    "its prices are outdated until the next bar of each symbol; positions and orders are not "
+    "affected"
+)
 
 
 class World:
@@ -44,9 +47,9 @@ class World:
 @pytest.mark.parametrize(
     ("component", "effect"),
     [
-        (Strategy(name="rsi"), "its indicators go on without that data"),
+        (Strategy(name="rsi"), "its indicators continue without that data"),
         (Portfolio(name="rsi"), OLDER),
-        (Executor(name="rsi"), "no order was held against those prices"),
+        (Executor(name="rsi"), "no order was matched against those prices"),
     ],
 )
 def test_gap_names_stream_times_cause_and_what_it_means(component: Component, effect: str) -> None:
@@ -54,15 +57,15 @@ def test_gap_names_stream_times_cause_and_what_it_means(component: Component, ef
     assert world.start("tuesday", 1, 7) == 0
     assert world.text == (
         f"{role_of(component)} 'rsi' has missed market data of stream INGENIUM_DATA from "
-        "2026-11-30T15:04:04Z (message 1,042) to 2026-11-30T15:04:09Z: the server was started "
-        f"again without that data; {effect}"
+        "2026-11-30T15:04:04Z (message 1,042) to 2026-11-30T15:04:09Z: the server was restarted "
+        f"without that data; {effect}"
     )
 
 
 def test_messages_that_fell_out_are_counted() -> None:
     world = World(Strategy(name="rsi"))
     assert world.start("monday", 1050, 2000) == 1049
-    assert "(message 1,042) to message 1,049: 7 messages fell out of the stream" in world.text
+    assert "(message 1,042) to message 1,049: the stream dropped 7 messages" in world.text
 
 
 def test_stream_that_has_lost_its_end_is_a_gap() -> None:
@@ -78,13 +81,13 @@ def test_restart_after_a_stop_in_order_is_none() -> None:
     assert world.incidents == []
     # What happens to it while it runs is one all the same.
     world.start("wednesday", 1, 0)
-    assert "started again" in world.text
+    assert "restarted" in world.text
 
 
 def test_stream_that_others_have_filled_meanwhile_is_a_gap_after_a_stop_in_order() -> None:
     world = World(Portfolio(name="p"), was_stopped=True)
     world.start("tuesday", 1, 5)
-    assert "started again" in world.text
+    assert "restarted" in world.text
 
 
 def test_restart_after_a_crash_is_a_gap() -> None:

@@ -143,7 +143,8 @@ async def test_replay_on_bus_says_what_never_happened_as_one_process_does(bus: M
     assert [fill.order_id for fill in result.fills] == [f.order_id for f in expected.fills] == []
     typo, slow, rejected, unfilled = result.problems
     assert (
-        typo == "strategy 'typo' waits for c, which nobody sent; C differs in case: there was B, C"
+        typo == "strategy 'typo' waits for c, which no ingestor sent; C differs in case: the data "
+        "has B, C"
     )
     assert slow.startswith("strategy 'slow' sent no signal: its Sma has no value before 90 updates")
     assert rejected.startswith(
@@ -352,9 +353,9 @@ async def test_replay_history_that_goes_back_in_time_is_refused(bus: MemoryBus) 
             yield DataEvent(symbol="A", timestamp="2024-01-02T00:00:00Z")
             yield DataEvent(symbol="A", timestamp="2024-01-01T00:00:00Z")
 
-    with pytest.raises(ComponentError, match="in the order of time"):
+    with pytest.raises(ComponentError, match="sort history by time"):
         await replay_async(App(ingestors=[Back()]))
-    with pytest.raises(ComponentError, match="in the order of time"):
+    with pytest.raises(ComponentError, match="sort history by time"):
         await replay_on(bus, App(ingestors=[Back()]))
 
 

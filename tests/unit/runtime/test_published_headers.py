@@ -13,7 +13,7 @@ import pytest
 from ingenium import Middleware, Strategy
 from ingenium.bus import MemoryBus
 from ingenium.bus.base import Message
-from ingenium.bus.envelope import headers_for
+from ingenium.bus.envelope import cause_header, headers_for
 from ingenium.components import Component
 from ingenium.events import Event, Signal, encode
 from ingenium.runtime.dispatch import Dispatcher
@@ -102,6 +102,27 @@ async def test_message_on_the_bus_has_the_headers_of_the_middleware() -> None:
     await runner.stop()
     [message] = messages
     assert message.headers["Stamp-A"] == f"speaker {message.headers['Nats-Msg-Id']}"
+    assert message.headers["Ingenium-Cause"] == "data_1"
+
+
+def test_cause_is_stored_and_does_not_change_the_id_of_the_message() -> None:
+    stored = []
+    for handled in (None, data_event(id="data_1")):
+        store = Store(sqlite3.connect(":memory:"))
+        transaction = Transaction(Speaker(name="speaker"), store, 10_000, secret="a secret")
+        transaction.send([EVENT], NOW, NOW, handled)
+        transaction.commit()
+        stored += store.outbox(10)
+        store.close()
+    plain, caused = stored
+    assert plain.id == caused.id
+    assert caused.headers == {**plain.headers, "Ingenium-Cause": "data_1"}
+
+
+@pytest.mark.parametrize("identifier", ["", "a\r\nIngenium-Source: another", "größer", "x" * 201])
+def test_id_that_no_header_can_hold_is_left_out(identifier: str) -> None:
+    assert cause_header(data_event(id=identifier)) == {}
+    assert cause_header(None) == {}
 
 
 @pytest.mark.parametrize("secret", ["", "a secret"])

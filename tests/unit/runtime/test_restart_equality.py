@@ -239,7 +239,10 @@ def test_looking_into_a_mapping_makes_no_part_and_sees_all():
     ("changed", "word"),
     [
         (lambda: RsiStrategy(period=4), "period 3.*period 4"),
-        (lambda: SmaCross(name="rsi-strategy"), "what was saved is rsi, and the class saves aver"),
+        (
+            lambda: SmaCross(name="rsi-strategy"),
+            "the saved parts are rsi, but the class saves aver",
+        ),
     ],
 )
 def test_state_of_other_parameters_is_refused_and_the_next_restart_has_the_new_ones(

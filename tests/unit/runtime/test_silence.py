@@ -27,14 +27,14 @@ def test_only_events_of_a_role_that_is_silent_are_answers() -> None:
     it = silence()
     for kind in (SignalEvent, OrderEvent):
         it.note_answer(kind)
-    assert it.inexact() == ("waited 0.01 s for far, which reports nothing; nothing came back",)
+    assert it.inexact() == ("waited 0.01 s for far, which reports nothing; no answer came",)
 
 
 def test_answers_outside_of_the_waiting_are_not_said_to_be_missing() -> None:
     it = silence()
     it.note_answer(ExecutionEvent)
     [said] = it.inexact()
-    assert said.endswith("; nothing came back in that time, but outside of it")
+    assert said.endswith("; answers came only after that time")
 
 
 async def test_answer_within_the_waiting_is_timed() -> None:

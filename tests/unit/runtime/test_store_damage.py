@@ -132,7 +132,7 @@ def test_row_that_was_changed_is_named(ended: Path, tmp_path: Path) -> None:
     path = _copy(ended, tmp_path / "it") / _NAME
     _execute(path, "UPDATE state SET value = x'7b7d' WHERE key = 'holding/S7'")
     with pytest.raises(StoreDamagedError, match=r"portfolio\.db is damaged: row 'holding/S7' of "
-                       "table state: its checksum does not fit"):  # fmt: skip
+                       "table state: its checksum does not match"):  # fmt: skip
         Store.open(path, owner="me")
     beside = Store.read(path)
     with pytest.raises(StoreDamagedError, match=r"row 'holding/S7' of table state"):
@@ -148,10 +148,10 @@ def test_row_that_was_changed_is_named(ended: Path, tmp_path: Path) -> None:
         ("DELETE FROM inbox WHERE id = 'signal_0007'", r"table inbox: it has 299 rows, and 300"),
         ("UPDATE inbox SET id = 'signal_9' WHERE id = 'signal_0007'", "table inbox: the checks"),
         ("DELETE FROM log WHERE number = 7", r"table log: it has 599 rows, and 600"),
-        ("UPDATE seal SET sums = '{}'", "table seal: its checksum does not fit"),
+        ("UPDATE seal SET sums = '{}'", "table seal: its checksum does not match"),
         ("DELETE FROM seal", "table seal: "),
         ("DROP TABLE seal", "it has no seal"),
-        ("CREATE TABLE other (a)", "it has a table 'other'"),
+        ("CREATE TABLE other (a)", "it has an unknown table 'other'"),
         ("UPDATE state SET value = 7 WHERE key = 'account'",
          r"row 'account' of table state: its value is of type int, not bytes"),
         ("UPDATE state SET value = 'text' WHERE key = 'account'",
@@ -164,11 +164,11 @@ def test_row_that_was_changed_is_named(ended: Path, tmp_path: Path) -> None:
          r"row 'INGENIUM' of table position: its sequence is of type float, not int"),
         ("UPDATE position SET checksum = 'x'", r"row 'INGENIUM' of table position: its checksum"),
         ("UPDATE outbox SET payload = 'text'", r"table outbox: its payload is of type str"),
-        ("UPDATE outbox SET headers = '[1]'", r"table outbox: its checksum does not fit"),
+        ("UPDATE outbox SET headers = '[1]'", r"table outbox: its checksum does not match"),
         ("UPDATE meta SET value = x'41' WHERE key = 'lives'",
          r"row 'lives' of table meta: its value is of type bytes, not str"),
         ("UPDATE meta SET value = 'three' WHERE key = 'lives'",
-         r"row 'lives' of table meta: its checksum does not fit"),
+         r"row 'lives' of table meta: its checksum does not match"),
         ("UPDATE log SET value = 'text' WHERE number = 7",
          r"row 'trade' of table log: its value is of type str"),
     ],
@@ -196,7 +196,7 @@ def test_changes_that_are_lost_are_noticed(ended: Path, tmp_path: Path) -> None:
     store.commit(change(3))
     store.close()
     (work / _NAME).write_bytes(older)
-    with pytest.raises(StoreDamagedError, match="its last 2 changes are gone"):
+    with pytest.raises(StoreDamagedError, match="its last 2 changes are missing"):
         Store.open(work / _NAME, owner="me")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
@@ -369,6 +370,9 @@ async def test_handling_of_a_bar_that_sends_nothing_has_a_span_only_when_slow(
     assert await handle(tracing, Idle(name="idle"), data_event(id="data_1")) == []
     export.close()
     assert len(collector.spans) == spans
+    for span in collector.spans:
+        assert span.start_time_unix_nano <= span.end_time_unix_nano
+        assert abs(span.end_time_unix_nano - time.time_ns()) < 60 * 10**9
 
 
 async def test_warm_up_has_no_spans(collector: Received, export: OtelExport) -> None:

@@ -151,7 +151,7 @@ async def test_other_parameters_are_warmed_up_again_with_a_word(world, caplog):
     assert (
         "saved state of strategy 'sma-cross' is not used: saved state of Sma is of" in caplog.text
     )
-    assert "it is warmed up again" in caplog.text
+    assert "the strategy is warmed up again" in caplog.text
     whole = await expected(lambda: SmaCross(fast=3, slow=8), bars, bars[99].end)
     assert world.said() == [(symbol, signal) for symbol, signal, _ in whole]
 
@@ -171,10 +171,10 @@ async def test_indicators_that_are_not_saved_beside_a_saved_state_are_named(worl
             self.bars = state["bars"]
 
     for _ in range(2):
-        assert "does not save its" not in caplog.text
+        assert "which lacks its" not in caplog.text
         async with world.running(Half(), walk(30)) as member:
             await world.handled(member)
-    assert "'unsaved' goes on from its saved state, and does not save its Ema" in caplog.text
+    assert "'unsaved' resumes from its saved state, which lacks its Ema" in caplog.text
 
 
 async def test_state_saved_without_a_warm_up_is_not_fed_twice(world, caplog):

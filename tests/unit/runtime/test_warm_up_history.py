@@ -87,9 +87,9 @@ async def test_gap_is_said_with_its_length_once_a_symbol(world):
     # History ends with minute 20, live bars begin with minute 50.
     assert [text.partition(":")[0] for text in world.gaps] == ["AAPL", "MSFT"]
     assert world.gaps[0] == (
-        "AAPL: 30 min are missing between 2024-01-02T00:20:00Z, until when sma-cross has seen "
-        "data, and 2024-01-02T00:50:00Z, where live data begins, room for 30 bars; times without "
-        "trading count"
+        "AAPL: 30 min of data are missing between 2024-01-02T00:20:00Z, the last data of "
+        "sma-cross, and 2024-01-02T00:50:00Z, the first live bar, room for 30 bars; times "
+        "without trading are included"
     )
 
 
@@ -99,8 +99,8 @@ async def test_symbol_without_history_and_bars_of_another_length_are_said(world)
         await world.publish(bar_of("MSFT", 60, 100))
         await world.publish(bar_of("AAPL", 60, 100, 5 * MINUTE))
         await world.handled(member)
-    assert "MSFT: there is no history of it, so sma-cross starts cold with it" in world.gaps[0]
-    assert "AAPL: history has bars of 1m, and live ones are of 5m" in world.gaps[1]
+    assert "MSFT has no history, so sma-cross starts cold with it" in world.gaps[0]
+    assert "AAPL: history has bars of 1m, but live bars are of 5m" in world.gaps[1]
 
 
 async def test_bars_of_two_lengths_that_end_together_are_both_given(world):
@@ -122,8 +122,8 @@ async def test_bars_of_two_lengths_that_end_together_are_both_given(world):
 @pytest.mark.parametrize(
     ("history", "symbols", "text"),
     [
-        ([], None, "its history is empty: give"),
-        (walk(3), ["IBM"], "history has AAPL, MSFT, and it wants IBM: give"),
+        ([], None, "its history is empty: pass"),
+        (walk(3), ["IBM"], "history has AAPL, MSFT, but rsi-strategy needs IBM: pass"),
     ],
 )
 async def test_history_of_nothing_that_is_wanted_is_refused_with_the_cure(
@@ -137,7 +137,9 @@ async def test_history_of_nothing_that_is_wanted_is_refused_with_the_cure(
 
 async def test_missing_symbol_among_others_is_said(world, caplog):
     async with world.running(RsiStrategy(["AAPL", "IBM"]), walk(30)):
-        assert "rsi-strategy: history has nothing of IBM, so it starts cold" in caplog.text
+        assert (
+            "rsi-strategy: history has no data of IBM, so the strategy starts cold" in caplog.text
+        )
         assert "rsi-strategy is warmed up with 30 events of history, from" in caplog.text
 
 
@@ -153,7 +155,7 @@ async def test_history_that_cannot_be_read_ends_a_first_start_and_not_a_later_on
     assert member._warm_up is not None
     member._warm_up._history = AppHistory([CsvIngestor(tmp_path / "missing.csv")])
     await member.start()
-    assert "goes on from its saved state, and history cannot fill what it has missed" in caplog.text
+    assert "resumes from its saved state, and history cannot fill the gap since then" in caplog.text
     await member.stop()
     fresh = World()
     member = fresh.member(RsiStrategy(), bars)
@@ -196,13 +198,13 @@ def test_warm_up_of_an_app_is_checked_when_it_is_made(tmp_path: Path) -> None:
         "portfolio": FixedQuantity(1),
         "executor": PaperExecutor(),
     }
-    with pytest.raises(ConfigError, match="'silent', which is an ingestor of live data"):
+    with pytest.raises(ConfigError, match="'silent', which is a live ingestor"):
         App(ingestors=[Silent()], warm_up=Silent(), **parts)
-    with pytest.raises(ConfigError, match="app replays history, and warm_up is for live data"):
+    with pytest.raises(ConfigError, match="app replays history, but warm_up is for live data"):
         App(ingestors=[History([])], warm_up=History([], "other"), **parts)
-    with pytest.raises(ConfigError, match=r"warm_up is 'bars\.csv': pass an ingestor"):
+    with pytest.raises(ConfigError, match=r"warm_up is 'bars\.csv': pass a historical ingestor"):
         App(ingestors=[Silent()], warm_up="bars.csv", **parts)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="warm_up holds an object of type str"):
         App(ingestors=[Silent()], warm_up=["bars.csv"], **parts)  # type: ignore[list-item]
-    with pytest.raises(ConfigError, match="no strategies to warm up"):
+    with pytest.raises(ConfigError, match="no strategies: omit warm_up"):
         App(ingestors=[Silent()], warm_up=History([]))

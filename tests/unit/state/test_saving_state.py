@@ -129,7 +129,7 @@ def test_state_that_cannot_be_saved_is_refused_with_its_place(state: object, tex
 
 
 def test_state_without_set_state_is_refused_when_it_is_saved_first() -> None:
-    text = "Forgetful 'forgetful' keeps a state of its own, but has no set_state"
+    text = "Forgetful 'forgetful' defines get_state, but no set_state"
     with pytest.raises(ComponentError, match=text):
         handle_of(Forgetful()).state_rows()
     with pytest.raises(ComponentError, match=text):
@@ -181,10 +181,10 @@ def test_events_without_ids_go_on_being_counted() -> None:
 
 
 def test_row_of_another_component_is_refused() -> None:
-    text = "strategy 'strategy' has no place for the saved row 'account': run the kind of component"
+    text = "strategy 'strategy' does not know the saved row 'account': run the class of component"
     with pytest.raises(ComponentError, match=text):
         handle_of(Strategy()).restore_rows({"account": b"{}"})
-    with pytest.raises(ComponentError, match="no place for the saved row 'e' of kind 'ended'"):
+    with pytest.raises(ComponentError, match="does not know the saved row 'e' of kind 'ended'"):
         handle_of(Strategy()).restore_log([("ended", "e", b"{}")])
 
 

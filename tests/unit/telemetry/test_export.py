@@ -124,13 +124,13 @@ def test_dead_collector_delays_neither_a_handler_nor_the_stop(
     assert monotonic() - began < 2.0
 
 
-def test_stop_waits_once_for_a_collector_of_traces_and_metrics(
+def test_stop_waits_once_for_a_collector_of_traces_metrics_and_logs(
     silent_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", silent_url)
     app = make_app()
     with observed(app, {"OTEL_EXPORTER_OTLP_ENDPOINT": silent_url}):
-        assert len(app.middleware) == 2
+        assert len(app.middleware) == 3
         result = asyncio.run(replay_async(app))
         began = monotonic()
     assert 1.0 < monotonic() - began < 2.0

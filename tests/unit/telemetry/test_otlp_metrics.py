@@ -26,11 +26,16 @@ def test_collector_receives_counters_and_histograms(monkeypatch: pytest.MonkeyPa
         for _ in range(3):
             metrics.sent.add("rsi", "SignalEvent")
         metrics.reports.add("paper", "filled")
+        metrics.equity.set(1.0, "fixed")
+        metrics.equity.set(99_750.25, "fixed")
+        metrics.lag.set(2.0, "fixed")
+        metrics.lag.set(None, "fixed")
         for seconds in (0.25, 0.375, 20.0):
             metrics.duration.record(seconds, "rsi", "DataEvent")
         export.close()
     assert received.metrics.keys() == {
         "messaging.client.sent.messages", "messaging.process.duration", "ingenium.order.reports",
+        "ingenium.account.equity",
     }  # fmt: skip
     sent = received.metrics["messaging.client.sent.messages"]
     assert sent.unit == "{message}"
@@ -38,6 +43,10 @@ def test_collector_receives_counters_and_histograms(monkeypatch: pytest.MonkeyPa
     [point] = sent.sum.data_points
     assert point.as_int == 3
     assert attributes_of(point) == {"ingenium.component": "rsi", "ingenium.event": "SignalEvent"}
+    equity = received.metrics["ingenium.account.equity"]
+    [point] = equity.gauge.data_points
+    assert (equity.unit, point.as_double) == ("{currency}", 99_750.25)
+    assert attributes_of(point) == {"ingenium.component": "fixed"}
     duration = received.metrics["messaging.process.duration"]
     assert duration.unit == "s"
     assert duration.histogram.aggregation_temporality == CUMULATIVE
@@ -56,7 +65,11 @@ def test_counts_of_an_app_are_those_of_its_event_log(monkeypatch: pytest.MonkeyP
     app = make_app()
     with receiving() as received:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", received.url)
-        variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": "as above", "OTEL_TRACES_EXPORTER": "none"}
+        variables = {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "as above",
+            "OTEL_TRACES_EXPORTER": "none",
+            "OTEL_LOGS_EXPORTER": "none",
+        }
         with observed(app, variables):
             assert len(app.middleware) == 1
             result = asyncio.run(replay_async(app))

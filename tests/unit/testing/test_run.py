@@ -140,7 +140,7 @@ def test_portfolio_is_run_step_by_step() -> None:
     assert portfolio.pending("AAPL") == 6
     assert portfolio.account.cash == Decimal(10000) - 4 * Decimal("50.5") - 1
     run(portfolio, [signal_event(signal=Signal.LONG)])
-    with pytest.raises(ComponentError, match=r"has run already.*pass stop=False"):
+    with pytest.raises(ComponentError, match=r"has already run.*pass stop=False"):
         run(portfolio, [bar()])
 
 

@@ -22,6 +22,7 @@ class Story:
 
     def __init__(self, **order: Any) -> None:
         self.portfolio = Portfolio(100_000)
+        self.saved: dict[str, bytes] = {}
         self.count = 0
         self.begin()
         fields: dict[str, Any] = {"side": "buy", "quantity": 10} | order
@@ -35,6 +36,7 @@ class Story:
     def replace(self, old_id: str = "", **changes: Any) -> Order:
         self.begin()
         self.new = self.portfolio.replace_order(old_id or self.old.id, **changes)
+        self.save()
         return self.new
 
     def report(self, order_id: str, update: str, quantity: int = 0) -> None:
@@ -49,11 +51,21 @@ class Story:
                 timestamp=NOW,
             )
         )
+        self.save()
+
+    def save(self) -> None:
+        """Write what has changed, as a store does: that is all there is to restore."""
+        handle = handle_of(self.portfolio)
+        for key, row in handle.changed_rows().items():
+            self.saved.pop(key, None)
+            if row is not None:
+                self.saved[key] = row
+        assert self.saved == handle.state_rows()
 
     def restart(self) -> None:
         again = Portfolio(100_000)
         handle_of(again).restore_log(handle_of(self.portfolio).take_log())
-        handle_of(again).restore_rows(handle_of(self.portfolio).state_rows())
+        handle_of(again).restore_rows(self.saved)
         self.portfolio = again
 
     @property

@@ -35,8 +35,8 @@ def test_lines_are_bounded_and_say_what_they_leave_out() -> None:
     tally = Tally()
     for word in ("one", "two", "two", "three"):
         tally.add(word)
-    assert tally.lines(2) == ["two (and 1 more such)", "one", "and 1 more of other kinds"]
-    assert tally.lines(3) == ["two (and 1 more such)", "one", "three"]
+    assert tally.lines(2) == ["two (and 1 more like it)", "one", "and 1 more of other kinds"]
+    assert tally.lines(3) == ["two (and 1 more like it)", "one", "three"]
     assert Tally().lines(3) == []
 
 

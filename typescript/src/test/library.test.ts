@@ -7,10 +7,16 @@ import { barOf, formatDecimal, parseDecimal, parsePeriod, parseTime, formatTime 
 import { Cause } from "../cause.js";
 import { readAs, write } from "../codec.js";
 import { choose, patternsOf, Signal } from "../component.js";
-import { DataEventSchema, SignalEventSchema } from "../gen/ingenium/v1/events_pb.js";
+import {
+  DataEventSchema,
+  ExecutionEventSchema,
+  OrderEventSchema,
+  SignalEventSchema,
+} from "../gen/ingenium/v1/events_pb.js";
 import { makeId, randomId } from "../ids.js";
 import { checkSettings, settingsFrom } from "../settings.js";
 import { covers, dataSubject } from "../subjects.js";
+import { processSpanId, sendSpanId, traceId, Traces } from "../trace.js";
 
 // The ids are those that ingenium.ids.make_id gives in Python.
 test("ids are those of the Python SDK", () => {
@@ -145,4 +151,32 @@ test("passwords are not sent in the clear", () => {
   }
   check({ NATS_SERVER: "far:4222", INGENIUM_ALLOW_PLAINTEXT: "1" });
   assert.throws(() => check({ INGENIUM_CONTENT_TYPE: "text/plain" }));
+});
+
+const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
+const SPAN = "00f067aa0ba902b7";
+
+// By sha256sum of tracedata_1, senddata_1 and processdata_1/rsi.
+test("ids of traces and spans are those of the Python SDK", () => {
+  assert.equal(traceId("data_1"), "6ba620671ab28e8cd89e939a87019563");
+  assert.equal(sendSpanId("data_1"), "cf4e0bbc18bc0096");
+  assert.equal(processSpanId("data_1", "rsi"), "efd9d9ef622ef158");
+});
+
+test("what is sent is in the trace of its cause, and an execution in that of its order", () => {
+  const traces = new Traces();
+  const signal = create(SignalEventSchema);
+  const fill = create(ExecutionEventSchema, { orderId: "order_1" });
+  assert.equal(traces.headerOf(signal, "data_1"), undefined);
+  traces.begin(`00-${TRACE}-${SPAN}-01`, create(OrderEventSchema, { id: "order_1" }));
+  assert.equal(traces.headerOf(signal, "data_1"), `00-${TRACE}-cf4e0bbc18bc0096-01`);
+  traces.end();
+  for (const header of ["", "nonsense", `ff-${TRACE}-${SPAN}-01`, `00-${TRACE}-${SPAN}-01-more`]) {
+    traces.begin(header, create(DataEventSchema));
+    assert.equal(traces.headerOf(signal, "data_1"), undefined);
+  }
+  const other = TRACE.replace("4", "5");
+  traces.begin(`00-${other}-${SPAN}-00`, create(DataEventSchema));
+  assert.equal(traces.headerOf(signal, "data_1"), `00-${other}-cf4e0bbc18bc0096-00`);
+  assert.equal(traces.headerOf(fill, "data_1"), `00-${TRACE}-cf4e0bbc18bc0096-01`);
 });

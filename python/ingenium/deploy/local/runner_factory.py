@@ -33,6 +33,7 @@ from ingenium.components.risk_control import KillSwitch
 from ingenium.config import Settings
 from ingenium.deploy.local.app_history import warm_up_of
 from ingenium.deploy.local.app_space import space_lease
+from ingenium.deploy.local.live_metrics import live_gauges
 from ingenium.deploy.local.status_reporter import ReportingRunner, StatusReporter
 from ingenium.errors import ConfigError
 from ingenium.events import TradingState
@@ -99,7 +100,8 @@ async def make_live_runner(
     member = await _make_member(bus, app, component, settings, adopt=adopt)
     if not isinstance(bus, NatsBus):
         return member
-    return ReportingRunner(member, StatusReporter(bus, app.name, member))
+    gauges = live_gauges(app.middleware, bus, member)
+    return ReportingRunner(member, StatusReporter(bus, app.name, member, on_tick=gauges))
 
 
 async def _make_member(

@@ -15,7 +15,7 @@ from ingenium.components import App, Executor
 from ingenium.deploy.local.monitoring import ask_page
 from ingenium.subjects.names import ORDER
 
-__all__ = ["ServerMonitor", "foreign_readers", "watched_server"]
+__all__ = ["ServerMonitor", "foreign_readers", "health_problem", "watched_server"]
 
 _EVERY_SECONDS = 1.0
 _PATIENCE_SECONDS = 5.0
@@ -75,7 +75,7 @@ class ServerMonitor:
         if self._is_away():
             self._ill_since = None
             return
-        problem = await asyncio.to_thread(_problem_of, self._url)
+        problem = await asyncio.to_thread(health_problem, self._url)
         now = self._elapsed()
         if problem is None:
             if self._has_halted:
@@ -167,7 +167,7 @@ def _describe(connection: dict[str, Any], user: str) -> str:
     return f"{name} ({', '.join(part for part in (*parts, where) if part)})"
 
 
-def _problem_of(monitor_url: str) -> str | None:
+def health_problem(monitor_url: str) -> str | None:
     """Return why the server is unhealthy; ``None`` if healthy."""
     try:
         answer = ask_page(f"{monitor_url}/healthz")

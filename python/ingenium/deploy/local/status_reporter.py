@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
@@ -42,9 +43,18 @@ class StatusReporter:
         bus: The component's own connection.
         app: Name of the app.
         member: Runs the component.
+        on_tick: Called once per second, and at the end.
     """
 
-    def __init__(self, bus: Bus, app: str, member: Observed) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        app: str,
+        member: Observed,
+        *,
+        on_tick: Callable[[], None] | None = None,
+    ) -> None:
+        self._on_tick = on_tick
         self._bus = bus
         self._app = app
         self._member = member
@@ -76,6 +86,11 @@ class StatusReporter:
         await self.say("starting")
         self._tick = asyncio.create_task(self._run())
 
+    def tick(self) -> None:
+        """Set the gauges of metrics, before the component's store is closed."""
+        if self._on_tick is not None:
+            self._on_tick()
+
     async def say(self, state: str, problem: str = "") -> None:
         """Publish the life-cycle state of the component, and use it in later statuses.
 
@@ -105,6 +120,7 @@ class StatusReporter:
         while True:
             await asyncio.sleep(_TICK_SECONDS)
             ticks += 1
+            self.tick()
             if text := watch.observe(self._member.lag()):
                 self._bus.report(Incident(IncidentKind.BEHIND, text))
             if ticks % INTERVAL_SECONDS == 0:
@@ -171,4 +187,5 @@ class ReportingRunner:
         try:
             await self._member.stop()
         finally:
+            self._reporter.tick()
             await self._reporter.end()

@@ -30,12 +30,19 @@ def report_left(bus: Bus, component: Component, arrivals: Inbox) -> None:
     """
     name = f"{component}"
     if records := len(arrivals.records):
-        _log.info("%s stops with %d events that it handles at its next start", name, records)
+        _log.info(
+            "%s stops with %d unhandled events, which are handled at its next start", name, records
+        )
     if data := len(arrivals.data):
         if remembers(component) and arrivals.data[0].position is not None:
-            _log.info("%s stops with %d events of data for its next start", name, data)
+            _log.info(
+                "%s stops with %d unhandled market data events, which are handled at its next "
+                "start",
+                name,
+                data,
+            )
         else:
-            detail = f"{name} stops behind: {data} events of market data are not handled"
+            detail = f"{name} stops with {data} market data events that are never handled"
             bus.report(Incident(IncidentKind.GAP, detail))
 
 
@@ -75,7 +82,7 @@ class OldData:
         if self._said_at is not None and now - self._said_at < _SAY_SECONDS:
             return
         _log.warning(
-            "%s %r skipped %d events of market data older than %g s, %d since its start",
+            "%s %r skipped %d market data events older than %g s, %d since its start",
             role_of(self._component),
             self._component.name,
             self.skipped - self._said,

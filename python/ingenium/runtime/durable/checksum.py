@@ -56,7 +56,7 @@ def what_is_wrong(table: str, values: tuple[object, ...], known: object) -> str:
             name = "NULL" if value is None else type(value).__name__
             return f"its {column} is of type {name}, not {kind.__name__}"
     if known is not None and known != checksum(*values):  # type: ignore[arg-type]
-        return "its checksum does not fit"
+        return "its checksum does not match"
     return ""
 
 
@@ -164,7 +164,7 @@ class Seal:
     def _load(self) -> _Sums:
         rows = self._connection.execute("SELECT sums, checksum FROM seal").fetchall()
         if len(rows) != 1 or not isinstance(rows[0][0], str) or checksum(rows[0][0]) != rows[0][1]:
-            raise ValueError("its checksum does not fit")
+            raise ValueError("its checksum does not match")
         try:
             sums = msgspec.json.decode(rows[0][0], type=_Sums)
         except msgspec.MsgspecError as error:

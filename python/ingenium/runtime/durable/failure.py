@@ -16,6 +16,6 @@ def failure_of(component: Component, error: BaseException) -> BaseException:
     name = f"{component}"
     if isinstance(error, MemoryError):
         return ComponentError(
-            f"{name} has no memory left: start it again, and it goes on from what is written"
+            f"{name} ran out of memory: start it again, and it resumes from its saved state"
         )
     return ComponentError(f"{name} failed: {text_of(error)}")

@@ -18,12 +18,13 @@ _STOPPED = "stopped"
 """Key in a component's file: whether it stopped cleanly when it last ran."""
 
 _OLDER = (
-    "its prices are older until the next bar of each symbol, positions and orders are as before"
+    "its prices are outdated until the next bar of each symbol; positions and orders are not "
+    "affected"
 )
 _EFFECTS = {
-    "strategy": "its indicators go on without that data",
+    "strategy": "its indicators continue without that data",
     "portfolio": _OLDER,
-    "executor": "no order was held against those prices",
+    "executor": "no order was matched against those prices",
 }
 
 
@@ -71,7 +72,7 @@ class Gaps:
             # When an app was stopped and started with its server, nothing was sent in between.
             if not (is_first and self._was_stopped and state.last == 0):
                 self._report(
-                    name, known, _time(state.time), "the server was started again without that data"
+                    name, known, _time(state.time), "the server was restarted without that data"
                 )
             # All messages of the stream came after it was created.
             return max(0, state.first - 1)
@@ -84,7 +85,7 @@ class Gaps:
                 name,
                 known,
                 f"message {state.first - 1:,}",
-                f"{missing:,} messages fell out of the stream before they were read",
+                f"the stream dropped {missing:,} messages before they were read",
             )
             return state.first - 1
         return known.sequence

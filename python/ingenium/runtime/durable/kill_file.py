@@ -105,7 +105,7 @@ class KillFile:
                 beside.unlink(missing_ok=True)
             text = f"cannot write {self.path}: {error.strerror}"
             if restriction.state is TradingState.HALTED and self._put_empty():
-                text += ", so it is there without the reason, and halts all the same"
+                text += ", so the file is empty and gives no reason, and halts anyway"
             raise StoreError(text) from error
 
     def _put_empty(self) -> bool:

@@ -126,7 +126,7 @@ class Outbox:
                 if not warned and loop.time() - began > _SLOW_SECONDS:
                     warned = True
                     _log.warning(
-                        "%s is not acknowledged for %.0f s and is tried again: %s",
+                        "%s is not acknowledged after %.0f s and is sent again: %s",
                         outgoing.id,
                         loop.time() - began,
                         error,
@@ -135,7 +135,7 @@ class Outbox:
                     backoff.reset()
             else:
                 if warned:
-                    _log.info("%s is acknowledged now", outgoing.id)
+                    _log.info("%s is now acknowledged", outgoing.id)
                 return
 
 

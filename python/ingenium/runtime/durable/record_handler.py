@@ -133,7 +133,7 @@ class RecordHandler:
                 handle_of(component).cause_time = None
             if self._dispatcher.unbooked is not None:
                 # Not marked as handled, so that it may come again when its dependencies are known.
-                self._send(sent, since)
+                self._send(sent, since, event)
                 raise self._dispatcher.unbooked
         except (DecodeError, ComponentError) as error:
             self._bus.report(incident_of(error, message.subject))
@@ -148,13 +148,13 @@ class RecordHandler:
             return
         if record is not None and key:
             self._transaction.see(key, digest)
-        self._send(sent, since)
+        self._send(sent, since, event)
 
-    def _send(self, events: list[Event], cause: datetime | None) -> None:
+    def _send(self, events: list[Event], cause: datetime | None, handled: Event) -> None:
         if events:
             now = self._clock.present()
             self.progress.send(events, now, cause)
-            self._transaction.send(events, now, cause)
+            self._transaction.send(events, now, cause, handled)
 
     async def _take_repeated(
         self, event: Event, message: Message, record: Record, known: bytes, digest: bytes
@@ -178,7 +178,7 @@ class RecordHandler:
         ):
             # The executor tells another order from a rewording of the same one, and rejects it.
             sent = await self._dispatcher.handle(event, record.time, "", message, is_repeated=True)
-            self._transaction.send(sent, self._clock.present())
+            self._transaction.send(sent, self._clock.present(), handled=event)
         elif known:
             self._refuse(event, message, record)
 

@@ -35,6 +35,6 @@ def restore(component: Component, store: Store, warm_up: WarmUp | None) -> None:
         if isinstance(error, IngeniumError):
             raise
         raise ComponentError(
-            f"{store.name}, table state: {component} cannot take it "
-            f"back: {text_of(error)}: {STATE_CURE}"
+            f"{store.name}, table state: {component} cannot restore it: {text_of(error)}: "
+            f"{STATE_CURE}"
         ) from error

@@ -103,8 +103,8 @@ def check_history(
     except StreamError as error:
         if not adopt:
             raise StreamError(
-                f"the books of {component} cannot be made anew: {error}: "
-                "put its state file back, or compare with the broker and start with --adopt"
+                f"the books of {component} cannot be rebuilt: {error}: restore its state file, "
+                "or compare with the broker and start with --adopt"
             ) from error
         bus.report(Incident(IncidentKind.GAP, f"{error}: taken as it is"))
 

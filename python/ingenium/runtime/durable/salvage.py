@@ -113,19 +113,18 @@ def _cure(component: Component, path: Path) -> str:
         return (
             "The journal of an executor is not in the stream. Compare orders and positions with "
             f"the broker's; then move {path.name} and {path.name}-wal away, and start with "
-            "--adopt: orders of the stream that have not ended are asked for at the broker, and "
+            "--adopt: orders of the stream that have not ended are looked up at the broker, and "
             "none is sent again"
         )
     if isinstance(component, Executor):
         return (
-            f"What executor {component.name!r} knows of its orders is not in the stream. Moving "
-            f"{path.name} and {path.name}-wal away lets it begin without orders and positions: "
-            "orders that work are reported as expired"
+            f"The orders of executor {component.name!r} are not in the stream. Move {path.name} "
+            f"and {path.name}-wal away to start it without orders and positions: working orders "
+            "are reported as expired"
         )
     return (
-        f"What {component} remembers is not in the stream. Moving "
-        f"{path.name} and {path.name}-wal away lets it begin without: what it has not sent yet is "
-        "lost"
+        f"The state of {component} is not in the stream. Move {path.name} and {path.name}-wal "
+        "away to start it without state: unsent events are lost"
     )
 
 
@@ -146,13 +145,13 @@ def _salvage(
         fresh.rename(path)
         lock.note(0)
     except OSError as failed:
-        raise StoreError(f"cannot set {path} aside: {failed.strerror}") from failed
+        raise StoreError(f"cannot move {path} aside: {failed.strerror}") from failed
     finally:
         lock.release()
     lost = f", without {', '.join(kept.lost)}" if kept.lost else ""
     text = (
         f"{error}. It is kept as {aside.name}, and the books of portfolio {portfolio.name!r} are "
-        f"made anew from the stream{lost}"
+        f"rebuilt from the stream{lost}"
     )
     return Store.open(path, owner=owner), text
 
@@ -209,15 +208,16 @@ def whole_parts(
     kept = Kept()
     if store is None or any(not each.table for each in damage):
         # No page of it can be trusted.
-        kept.lost = ["what it had still to send", "its risk limits", "the ids of what it handled"]
+        kept.lost = ["its unsent events", "its risk limits", "the ids of handled events"]
         kept.lives = _unused(now)
     else:
         _read_parts(kept, store, damage, portfolio, now)
     keeps_state = "get_state" in overrides_of(portfolio, StatefulComponent)
     if keeps_state and kept.has_lost("user"):
         raise StoreDamagedError(
-            f"{error}. The books of portfolio {portfolio.name!r} are in the stream, and what its "
-            "class keeps (get_state) is not. Moving its file away lets it begin without"
+            f"{error}. The books of portfolio {portfolio.name!r} are in the stream, but the "
+            "state of its class (get_state) is not. Move its file away to start it without that "
+            "state"
         ) from error
     return kept
 
@@ -249,18 +249,18 @@ def _read_parts(
         kept.place = old.position(MONEY_STREAM.name) or position_before_damage(old)
         kept.positions = [each for each in old.positions() if each != kept.place]
     else:
-        kept.lost.append("the signals that came since it was stopped")
+        kept.lost.append("the signals that arrived since it stopped")
     if "outbox" in bad:
-        kept.lost.append("what it had still to send")
+        kept.lost.append("its unsent events")
     else:
         kept.outbox = old.outbox(limit=-1)
     if "log" not in bad:
         kept.priced = [("priced", id, data) for id, data in old.log("priced")]
     is_gate_lost = handle_of(portfolio).risk.gate is not None and kept.has_lost(GATE)
     if is_gate_lost:
-        kept.lost.append("what its risk limits had counted")
+        kept.lost.append("the counts of its risk limits")
     if "inbox" in bad:
-        kept.lost.append("the ids of what it handled")
+        kept.lost.append("the ids of handled events")
     elif is_gate_lost:
         # Control events are handled again, so they must not count as handled.
         kept.seen = (each for each in old.seen() if not each[0].startswith(_WORD))

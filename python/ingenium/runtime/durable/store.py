@@ -28,7 +28,9 @@ from ingenium.runtime.durable.store_file import (
 __all__ = ["STATE_CURE", "Change", "Outgoing", "StreamPosition", "Store"]
 
 
-STATE_CURE = "put back a whole copy, or move it away; docs/delivery.md tells what that loses"
+STATE_CURE = (
+    "restore a complete copy, or move the file away; docs/delivery.md lists what is lost then"
+)
 _ADD_TO_LOG = "INSERT INTO log (kind, id, value, checksum) VALUES (?, ?, ?, ?)"
 _ADD_TO_OUTBOX = (
     "INSERT INTO outbox (id, subject, payload, headers, checksum) VALUES (?, ?, ?, ?, ?)"
@@ -163,7 +165,7 @@ class Store:
             if connection.execute("PRAGMA user_version").fetchone()[0]:
                 return cls(connection, str(path))
             connection.close()  # The file is just being created.
-        raise StoreError(f"there is no {path}: nothing has run with this data folder yet")
+        raise StoreError(f"{path} does not exist: nothing has run with this data folder yet")
 
     def close(self) -> None:
         """Close the file."""
@@ -193,8 +195,8 @@ class Store:
             lost = self._lock.commits - self._seal.commits
             if lost > 0:
                 raise StoreDamagedError(
-                    f"{self.name} is damaged: its last {lost:,} changes are gone, as after a fault "
-                    f"of the disk, or when an older copy was put in its place: {STATE_CURE}"
+                    f"{self.name} is damaged: its last {lost:,} changes are missing, as after a "
+                    f"disk fault, or when an older copy replaced it: {STATE_CURE}"
                 )
 
     def damage(self) -> list[Damage]:
@@ -249,7 +251,7 @@ class Store:
         """
         text = self.meta("lives") or "0"
         if not (text.isascii() and text.isdigit()):
-            problem = Damage("meta", f"its value is {text!r}, no number", "lives")
+            problem = Damage("meta", f"its value {text!r} is not a number", "lives")
             raise StoreDamagedError(f"{self.name} is damaged: {problem}: {STATE_CURE}")
         return int(text)
 

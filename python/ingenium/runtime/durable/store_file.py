@@ -71,7 +71,7 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         # Committed changes survive a power failure too.
         connection.execute("PRAGMA synchronous = FULL")
     except OSError as error:
-        raise StoreError(f"cannot keep a state in {path}: {error.strerror}") from error
+        raise StoreError(f"cannot save state in {path}: {error.strerror}") from error
     except sqlite3.Error as error:
         raise store_error(str(path), error) from error
     return connection
@@ -106,8 +106,8 @@ def prepare(connection: sqlite3.Connection, name: str, seal: Seal) -> bool:
         return True
     if version not in {0, 1}:
         raise StoreError(
-            f"{name} is of version {version}, and this is a program of version {VERSION}: use the "
-            "Ingenium that wrote it, or move the file away"
+            f"{name} has format version {version}, and this program reads version {VERSION}: use "
+            "the Ingenium that wrote it, or move the file away"
         )
     if version and connection.execute("PRAGMA query_only").fetchone()[0]:
         return False
@@ -155,8 +155,8 @@ def schema_problem(connection: sqlite3.Connection) -> str:
         if (known := found.pop(name, None)) is None:
             return f"it has no {name}"
         if known != _words_of(statement):
-            return f"its {name} is not as it was made"
-    return f"it has a table {next(iter(found))!r}" if found else ""
+            return f"its {name} differs from the schema"
+    return f"it has an unknown table {next(iter(found))!r}" if found else ""
 
 
 def _words_of(statement: str) -> set[str]:
@@ -185,7 +185,7 @@ class StoreLock:
             make_folder(path.parent)
             self._descriptor = open_private(path.with_name(path.name + ".lock"), os.O_RDWR)
         except OSError as error:
-            raise StoreError(f"cannot keep a state in {path}: {error.strerror}") from error
+            raise StoreError(f"cannot save state in {path}: {error.strerror}") from error
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self.commits = self._read()
@@ -198,12 +198,12 @@ class StoreLock:
             holder = holder.partition("\0")[0].strip()
             self.release()
             raise StoreError(
-                f"{path} is in use by {holder or 'another process'}: a component runs once; stop "
-                "that one, or set INGENIUM_DATA_DIR to another folder"
+                f"{path} is in use by {holder or 'another process'}: a component may run only "
+                "once; stop the other process, or set INGENIUM_DATA_DIR to another folder"
             ) from None
         except OSError as error:
             self.release()
-            raise StoreError(f"cannot keep a state in {path}: {error.strerror}") from error
+            raise StoreError(f"cannot save state in {path}: {error.strerror}") from error
 
     def note(self, commits: int) -> None:
         """Record the number of changes on the disk."""

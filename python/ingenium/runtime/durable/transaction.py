@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from ingenium.bus.base import Message
 from ingenium.bus.content_hash import message_id
-from ingenium.bus.envelope import make_letter, pack
+from ingenium.bus.envelope import cause_header, make_letter, pack
 from ingenium.bus.stream import MESSAGE_ID, Record
 from ingenium.clock import Clock, format_time
 from ingenium.components import Component
@@ -85,7 +85,13 @@ class Transaction:
         """Set the new position of the component."""
         self._positions[position.stream] = position
 
-    def send(self, events: Iterable[Event], now: datetime, cause: datetime | None = None) -> None:
+    def send(
+        self,
+        events: Iterable[Event],
+        now: datetime,
+        cause: datetime | None = None,
+        handled: Event | None = None,
+    ) -> None:
         """Add the events that the component has sent.
 
         Args:
@@ -93,7 +99,9 @@ class Transaction:
             now: The server's time.
             cause: When their cause was known; ``None`` where that is unknown, and they count from
                 now.
+            handled: The event whose handling sent them; ``None`` for another call.
         """
+        named = cause_header(handled)
         for event in events:
             payload, raw = pack(event, self._component.name, self._content_type)
             headers = dict(raw)
@@ -107,6 +115,7 @@ class Transaction:
             if self._secret:
                 identifier = message_id(identifier, subject, payload, headers, self._secret)
             # Behind the id, which must not depend on whether a trace was known.
+            headers |= named
             headers = dict(self._add_headers(event, headers))
             self._outbox.append(Outgoing(identifier, subject, payload, headers))
 

@@ -38,7 +38,7 @@ def check_state(component: Component, rows: Mapping[str, bytes], warm_up: WarmUp
         handle_of(
             component
         ).state_refused = (
-            "it was saved without App(warm_up=...), and does not say which data it has seen"
+            "it was saved without App(warm_up=...), and does not record which data was handled"
         )
 
 
@@ -47,11 +47,11 @@ def say_refused(component: Component, warm_up: WarmUp | None) -> None:
     if not handle_of(component).state_refused:
         return
     if not isinstance(component, Strategy):
-        then = "account and orders are restored all the same"
+        then = "account and orders are restored anyway"
     elif warm_up is None:
-        then = "it starts anew, without values until it has seen enough"
+        then = "the strategy starts cold, without values until its indicators have enough bars"
     else:
-        then = "it is warmed up again"
+        then = "the strategy is warmed up again"
     _log.warning(
         "saved state of %s %r is not used: %s; %s",
         role_of(component),
@@ -93,7 +93,7 @@ async def warm_start(
     )
     if has_state and (cold := unsaved_indicators(component)):
         _log.warning(
-            "%s %r goes on from its saved state, and does not save its %s, which begin anew: give "
+            "%s %r resumes from its saved state, which lacks its %s, so they start cold: pass "
             "them to self.saved(name, ...) in its constructor",
             role_of(component),
             component.name,
@@ -145,7 +145,9 @@ async def _take_kept(
                 if wants(component, event, record.message):
                     await warm_up.take(event, record.time)
     except StreamError as error:
-        _log.warning("%s: what the stream had before the start is lost: %s", component.name, error)
+        _log.warning(
+            "%s: market data of the stream before the start is lost: %s", component.name, error
+        )
 
 
 async def _kept(

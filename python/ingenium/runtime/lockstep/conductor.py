@@ -121,7 +121,7 @@ class Conductor:
 
         await self._until(
             lambda: self._stop_asked or not missing(),
-            lambda: f"not ready: {', '.join(missing())} (are they running, on this server?)",
+            lambda: f"not ready: {', '.join(missing())}: check that they run and use this server",
             timeout_seconds or max(_READY_SECONDS, self._stall_seconds),
         )
 
@@ -213,8 +213,8 @@ class Conductor:
         for head in self._reports.heads():
             if head is not None and head.time < time:
                 raise ComponentError(
-                    f"an ingestor went back from {time.isoformat()} to {head.time.isoformat()}: "
-                    "history has to be in the order of time"
+                    f"an ingestor sent {head.time.isoformat()} after {time.isoformat()}: sort "
+                    "history by time"
                 )
         await self._until_sent("data", DataEvent)
 
@@ -278,7 +278,7 @@ class Conductor:
         await self._grant(LockstepGrant(step=self._step, time=time, component=name, data=data))
         await self._until(
             lambda: not self._reports[name].holding,
-            lambda: f"executor {name!r} does not end the instant",
+            lambda: f"executor {name!r} did not end the instant",
         )
 
     async def _work_orders(self, time: datetime) -> None:
@@ -321,7 +321,7 @@ class Conductor:
         await self._until(
             lambda: has_handled(self._reports[portfolio.name], grant),
             lambda: (
-                f"portfolio {portfolio.name!r} does not handle what was granted, in "
+                f"portfolio {portfolio.name!r} did not handle the granted events, in "
                 f"{handler_place(portfolio, SignalEvent)}"
             ),
         )
@@ -360,7 +360,7 @@ class Conductor:
         )
         await self._until(
             lambda: self._notices.has_handled(executor, controls),
-            lambda: f"executor {name!r} does not handle that trading is restricted",
+            lambda: f"executor {name!r} did not handle a restriction of trading",
         )
         await self._until_sent("executions", ExecutionEvent)
 

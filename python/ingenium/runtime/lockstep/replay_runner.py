@@ -100,7 +100,9 @@ def make_replay_runner(
         return _Trader(bus, app, component, limit)
     if isinstance(component, Strategy):
         return _Worker(bus, app, component, limit)
-    raise ConfigError(f"component {component.name!r} is another program: start its command instead")
+    raise ConfigError(
+        f"component {component.name!r} is an external program: start its command instead"
+    )
 
 
 class ReplayRunner(ABC):
@@ -202,8 +204,8 @@ class ReplayRunner(ABC):
     def _on_incident(self, incident: Incident) -> None:
         if incident.kind.loses_messages:
             self._lost = (
-                f"{self.component} may have missed messages "
-                f"({incident.detail}), so the replay would not be valid: run it again"
+                f"{self.component} may have missed messages ({incident.detail}), so the replay "
+                "would not be valid: run the replay again"
             )
             self._wake.set()
 
@@ -225,7 +227,7 @@ class ReplayRunner(ABC):
             if now is None:
                 now = time_of(event) if isinstance(event, DataEvent) else self._now
         except DecodeError as error:
-            await dead_letter(self._bus, self.component.name, message, error)
+            await self._dead_letter(message, error)
             return
         if not wants(self.component, event, message):
             return
@@ -234,9 +236,13 @@ class ReplayRunner(ABC):
         try:
             sent = await limited(self.component, event_type, work, self._limit)
         except EventRefusedError as error:
-            await dead_letter(self._bus, self.component.name, message, error)
+            await self._dead_letter(message, error)
             return
         await self._publish(sent)
+
+    async def _dead_letter(self, message: Message, error: Exception) -> None:
+        add_headers = self._dispatcher.add_headers
+        await dead_letter(self._bus, self.component.name, message, error, add_headers=add_headers)
 
     async def _begin(self, now: datetime) -> None:
         self._now = now

@@ -83,9 +83,9 @@ class SettleTimer:
         if self._slowest is not None:
             slowest = f"the slowest answer took {self._slowest:.3f} s"
         elif self._answers:
-            slowest = "nothing came back in that time, but outside of it"
+            slowest = "answers came only after that time"
         else:
-            slowest = "nothing came back"
+            slowest = "no answer came"
         return (f"waited {self._pause:g} s for {names}, which {report} nothing; {slowest}",)
 
     def check(self, message: Message) -> None:
@@ -106,6 +106,6 @@ class SettleTimer:
         if sent is not None and timedelta(0) < self._began - sent < _SAME_DAY:
             late = (self._began - sent).total_seconds()
             raise LockstepError(
-                f"a signal of {', '.join(sorted(self._names))} came {late:.3f} s after the instant "
-                f"that it belongs to: raise settle_seconds, now {self._pause}"
+                f"a signal of {', '.join(sorted(self._names))} came {late:.3f} s after its "
+                f"instant: raise settle_seconds, now {self._pause}"
             )

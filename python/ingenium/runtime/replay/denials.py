@@ -101,8 +101,8 @@ class Denials:
         """Record that a component restricted trading; of two at the same instant, the first."""
         self._restricted.setdefault(
             (event.state, time),
-            f"trading is {event.state} from {day_of(time)} to the end, since nothing releases it "
-            f"in a backtest: {event.reason} ({event.sender})",
+            f"trading is {event.state} from {day_of(time)} to the end, since no operator resumes "
+            f"it in a backtest: {event.reason} ({event.sender})",
         )
 
     def listed(self) -> tuple[DeniedOrders, ...]:

@@ -301,7 +301,7 @@ class EventLog:
     ) -> None:
         """Count an event that a middleware refused, and record the reason as a problem."""
         self._dead_letters += 1
-        self.problems.add(f"{component} was not given {describe(event)}: {reason}", time)
+        self.problems.add(f"{component} did not receive {describe(event)}: {reason}", time)
 
     def result(
         self,
@@ -389,8 +389,8 @@ class EventLog:
             period = event.ohlc.period
             if period and self._is_odd(period):
                 self.problems.add(
-                    f"{event.symbol}: Ohlc.Period {period!r} is not known, so its bars count as of "
-                    "no stated length",
+                    f"{event.symbol}: Ohlc.Period {period!r} is unknown, so its bars count as "
+                    "bars without a stated period",
                     self.last,
                     kind=period,
                 )

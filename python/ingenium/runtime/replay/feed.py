@@ -344,8 +344,8 @@ class Feed:
     def _go_on(self, time: datetime, symbol: str) -> None:
         if time < self._last_time:
             raise ComponentError(
-                f"{symbol} at {time.isoformat()} comes after "
-                f"{self._last_time.isoformat()}: history has to be in the order of time"
+                f"{symbol} at {time.isoformat()} comes after {self._last_time.isoformat()}: sort "
+                "history by time"
             )
         self._last_time = time
 
@@ -354,4 +354,4 @@ class Feed:
             return error
         name = self.ingestor.name
         kind = "" if isinstance(error, ComponentError) else f"{type(error).__name__}: "
-        return ComponentError(f"ingestor {name!r} failed to read on: {kind}{error}")
+        return ComponentError(f"ingestor {name!r} failed while reading: {kind}{error}")

@@ -20,7 +20,7 @@ _HINTS = (
     ),
     (
         "not enough cash",
-        "; a portfolio's cash_buffer leaves room for gaps, slippage and fees",
+        "; set cash_buffer of the portfolio to leave room for gaps, slippage and fees",
     ),
 )
 """Advice for common reasons, by a part of their text."""
@@ -95,7 +95,7 @@ class OrderOutcomes:
             *_told(
                 self._rejected_replacements,
                 "replacing order",
-                "rejected, so that the old one worked on",
+                "rejected, so the old order kept working",
             ),
             *self.denied.lines(),
         ]

@@ -66,7 +66,9 @@ def replay_problems(
         bars_of: Bars by symbol, if they were counted.
     """
     if not log.data:
-        return ["no data came, so nothing could happen: look at the ingestors' files and symbols"]
+        return [
+            "no data arrived, so nothing was traded: check the files and symbols of the ingestors"
+        ]
     known = app.components if here is None else here
     strategies = [each for each in app.strategies if isinstance(each, Strategy)]
     lines = [
@@ -95,12 +97,12 @@ def unheard_symbols(strategy: Strategy, symbols: list[str]) -> Iterator[str]:
     shown = ", ".join(sorted(symbols)[:_LISTED]) + ", ..." * (len(symbols) > _LISTED)
     for symbol in missing[:_MOST_LINES]:
         yield (
-            f"strategy {strategy.name!r} waits for {symbol}, which nobody sent"
-            f"{_meant(symbol, symbols)}: there was {shown}"
+            f"strategy {strategy.name!r} waits for {symbol}, which no ingestor "
+            f"sent{_meant(symbol, symbols)}: the data has {shown}"
         )
     if len(missing) > _MOST_LINES:
         left = len(missing) - _MOST_LINES
-        yield f"strategy {strategy.name!r} waits for {left:,} more symbols that nobody sent"
+        yield f"strategy {strategy.name!r} waits for {left:,} more symbols that no ingestor sent"
 
 
 def why_nothing_came(log: ReplayCounts, app: App) -> str:
@@ -110,7 +112,9 @@ def why_nothing_came(log: ReplayCounts, app: App) -> str:
     and there was no order either.
     """
     if not log.data:
-        return "no data came, so nothing could happen: look at the ingestors' files and symbols"
+        return (
+            "no data arrived, so nothing was traded: check the files and symbols of the ingestors"
+        )
     if log.signals or any(log.signals_of.values()) or log.outcomes.sent or not app.strategies:
         return ""
     symbols = list(log.symbols)
@@ -150,8 +154,8 @@ def _silent(
     if count := sent.get(strategy.name, 0):
         if not log.signals:
             yield (
-                f"strategy {strategy.name!r} sent {counted(count, 'signal')} in the warm-up only, "
-                "which does not count: let the run start earlier"
+                f"strategy {strategy.name!r} sent {counted(count, 'signal')} only in the "
+                "warm-up, which is not traded: start the run earlier"
             )
         return
     symbols = strategy.symbols
@@ -177,7 +181,7 @@ def _silent(
         slowest = max(cold, key=lambda each: each.warm_up)
         text += (
             f": its {type(slowest).__name__} has no value before {slowest.warm_up:,} updates, so "
-            "give it more history or a shorter period"
+            "use more history or a shorter period"
         )
     yield text
 
@@ -212,4 +216,4 @@ def _no_orders(log: ReplayCounts, app: App, portfolio: Component) -> Iterator[st
     if isinstance(portfolio, Portfolio) and "on_signal" not in overrides_of(portfolio, Portfolio):
         yield f"{text}: {type(portfolio).__name__} does not override on_signal(self, event)"
     else:
-        yield f"{text}: signals to be flat make none while nothing is held"
+        yield f"{text}: a flat signal sends no order without a position"

@@ -17,7 +17,7 @@ import java.util.concurrent.TimeoutException;
  * one event at a time and in the order of arrival.
  *
  * <p>In a replay it reports what it has handled and sent, so that the replay waits for it exactly; on
- * live data nobody reads the reports.
+ * live data it reports only that it is ready.
  */
 public final class Component implements Publisher, AutoCloseable {
   static final Duration LIMIT = Duration.ofSeconds(10);
@@ -30,6 +30,7 @@ public final class Component implements Publisher, AutoCloseable {
   final Status status;
   private final Runner runner;
   private final Cause cause = new Cause();
+  private final Traces traces = new Traces();
 
   private Component(Settings settings, Role role, Routes routes)
       throws IOException, InterruptedException, GeneralSecurityException {
@@ -200,7 +201,8 @@ public final class Component implements Publisher, AutoCloseable {
   public synchronized void publish(Message event) {
     String subject = Subjects.of(event);
     Message complete = cause.complete(name(), event);
-    send(subject, complete, Subjects.text(complete, "id"), settings.contentType());
+    String id = Subjects.text(complete, "id");
+    send(subject, complete, id, settings.contentType(), traces.headerOf(complete, id));
     report.countSent(Subjects.Kind.of(subject));
     if (role == Role.INGESTOR) {
       status.note(complete);
@@ -213,11 +215,18 @@ public final class Component implements Publisher, AutoCloseable {
   }
 
   private void send(String subject, Message message, String id, String form) {
+    send(subject, message, id, form, null);
+  }
+
+  private void send(String subject, Message message, String id, String form, String trace) {
     Headers headers = new Headers();
     if (!id.isEmpty()) {
       headers.put("Nats-Msg-Id", id);
     }
     headers.put("Ingenium-Source", name()).put("Content-Type", form);
+    if (trace != null) {
+      headers.put(Traces.TRACEPARENT, trace);
+    }
     try {
       connection.publish(settings.onServer(subject), headers, Codec.write(form, message));
     } catch (InvalidProtocolBufferException error) {
@@ -241,11 +250,14 @@ public final class Component implements Publisher, AutoCloseable {
 
   synchronized void begin(io.nats.client.Message message, Message event) {
     cause.begin(message, event, message.getData());
+    Headers headers = message.getHeaders();
+    traces.begin(headers == null ? null : headers.getFirst(Traces.TRACEPARENT), event);
     status.note(event);
   }
 
   synchronized void endOfMessage(Subjects.Kind kind) {
     cause.end();
+    traces.end();
     report.countHandled(kind);
   }
 

@@ -71,7 +71,7 @@ final class Runner implements ErrorListener {
   private void loop(Dispatcher dispatcher) throws Exception {
     while (!stopping && !ended) {
       arrived.take().run();
-      if (arrived.isEmpty() && !stopping) {
+      if (granted != null && arrived.isEmpty() && !stopping) {
         component.sendReport("");
       }
     }
@@ -86,7 +86,9 @@ final class Runner implements ErrorListener {
     for (Task next = arrived.poll(); next != null; next = arrived.poll()) {
       next.run();
     }
-    component.sendReport("");
+    if (granted != null) {
+      component.sendReport("");
+    }
   }
 
   void stop() {

@@ -3,12 +3,14 @@ package io.github.markwinter.ingenium;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.util.Timestamps;
 import io.github.markwinter.ingenium.v1.DataEvent;
+import io.github.markwinter.ingenium.v1.ExecutionEvent;
 import io.github.markwinter.ingenium.v1.Ohlc;
 import io.github.markwinter.ingenium.v1.OrderEvent;
 import io.github.markwinter.ingenium.v1.SignalEvent;
@@ -165,5 +167,34 @@ final class LibraryTest {
     Settings.from(Map.of("NATS_SERVER", "far:4222", "INGENIUM_ALLOW_PLAINTEXT", "1"), "rsi").check();
     Settings odd = Settings.from(Map.of("INGENIUM_CONTENT_TYPE", "text/plain"), "rsi");
     assertThrows(IllegalArgumentException.class, odd::check);
+  }
+
+  // By sha256sum of tracedata_1, senddata_1 and processdata_1/rsi.
+  @Test
+  void idsOfTracesAreThoseOfThePythonSdk() {
+    assertEquals("6ba620671ab28e8cd89e939a87019563", Traces.traceId("data_1"));
+    assertEquals("cf4e0bbc18bc0096", Traces.sendSpanId("data_1"));
+    assertEquals("efd9d9ef622ef158", Traces.processSpanId("data_1", "rsi"));
+  }
+
+  @Test
+  void whatIsSentIsInTheTraceOfItsCauseAndAnExecutionInThatOfItsOrder() {
+    String trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    String other = "5bf92f3577b34da6a3ce929d0e0e4736";
+    String span = "00f067aa0ba902b7";
+    Traces traces = new Traces();
+    SignalEvent signal = SignalEvent.getDefaultInstance();
+    ExecutionEvent fill = ExecutionEvent.newBuilder().setOrderId("order_1").build();
+    assertNull(traces.headerOf(signal, "data_1"));
+    traces.begin("00-" + trace + "-" + span + "-01", OrderEvent.newBuilder().setId("order_1").build());
+    assertEquals("00-" + trace + "-cf4e0bbc18bc0096-01", traces.headerOf(signal, "data_1"));
+    traces.end();
+    for (String header : List.of("", "nonsense", "ff-" + trace + "-" + span + "-01")) {
+      traces.begin(header, DataEvent.getDefaultInstance());
+      assertNull(traces.headerOf(signal, "data_1"));
+    }
+    traces.begin("00-" + other + "-" + span + "-00", DataEvent.getDefaultInstance());
+    assertEquals("00-" + other + "-cf4e0bbc18bc0096-00", traces.headerOf(signal, "data_1"));
+    assertEquals("00-" + trace + "-cf4e0bbc18bc0096-01", traces.headerOf(fill, "data_1"));
   }
 }
