@@ -25,8 +25,10 @@ from chaos.stream_sums import read_streams
 from support.plain_server import PlainServer
 from support.postgresql import PostgresServer, find_programs
 
-from ingenium.bus import NatsBus
+from ingenium.bus import Message, NatsBus
+from ingenium.bus.nats.stream import NatsStream
 from ingenium.bus.nats.stream_layout import DATA_STREAM, MONEY_STREAM, open_stream
+from ingenium.errors import BusTimeoutError
 from ingenium.subjects.names import ALL_EVENTS, DATA
 
 __all__ = ["RecordOutcome", "run_record_chaos"]
@@ -80,12 +82,13 @@ class _Run:
             command=("record", _APP, "--database", url),
         )  # fmt: skip
         self._grown = asyncio.Event()
+        self._publishing: asyncio.Task[dict[str, tuple[str, int]]] | None = None
 
     async def run(self, strikes: int, say: Callable[[str], None]) -> None:
         """Publish, strike, and compare at the end."""
         outcome = self.outcome
         try:
-            publishing = asyncio.create_task(self._publish())
+            publishing = self._publishing = asyncio.create_task(self._publish())
             began = monotonic()
             self._recorder.begin()
             for number in range(1, strikes + 1):
@@ -126,10 +129,14 @@ class _Run:
                 for bar in self._made.bars(count // 2):
                     await bus.publish(bar.subject, bar.payload, bar.headers)
                 bars += count // 2
-                await money.append_many(self._made.rest(count - count // 2))
+                rest = self._made.rest(count - count // 2)
+                answers = await money.append_many(rest)
+                for message, answer in zip(rest, answers, strict=True):
+                    if answer is None:
+                        await _append(money, message)
                 # Nothing acknowledges bars, and a server that is given too many drops some.
                 async with asyncio.timeout(_LIMIT_SECONDS):
-                    while (await data.state()).last < bars:
+                    while await _last(data) < bars:
                         await bus.flush()
                 sent += count
                 self._grown.set()
@@ -141,6 +148,8 @@ class _Run:
         """Wait until so many events are recorded."""
         seen, ends = -1, monotonic() + _LIMIT_SECONDS
         while (found := await asyncio.to_thread(recorded_events, self._url)) < count:
+            if self._publishing is not None and self._publishing.done():
+                self._publishing.result()
             if found != seen:
                 seen, ends = found, monotonic() + _LIMIT_SECONDS
             log = self._recorder.log
@@ -163,6 +172,22 @@ class _Run:
         if self._database is not None and kind != "recorder":
             self._database.kill()
             await asyncio.to_thread(self._database.start)
+
+
+async def _append(stream: NatsStream, message: Message) -> None:
+    """Append a message whose answer was late; the stream keeps one of an id only."""
+    async with asyncio.timeout(_LIMIT_SECONDS):
+        while True:
+            with suppress(BusTimeoutError):
+                await stream.append(message.subject, message.payload, message.headers)
+                return
+
+
+async def _last(stream: NatsStream) -> int:
+    """Return the last sequence of a stream; 0 when a busy server does not answer in time."""
+    with suppress(BusTimeoutError):
+        return (await stream.state()).last
+    return 0
 
 
 async def run_record_chaos(
