@@ -5,7 +5,7 @@ READY := .venv/.ready
 READY_TO_BENCH := .venv/.ready-to-bench
 CHECKED := python/ingenium python/house.py tests examples bench proto deploy
 
-.PHONY: help setup demo demo-go demo-java demo-rust demo-typescript test simulate chaos mutate endure check format ci generate compile bench differential conformance lock clean
+.PHONY: help setup demo demo-go demo-java demo-rust demo-typescript test simulate chaos chaos-recorder mutate endure check format ci generate compile bench differential conformance lock clean
 
 # A test compares this list with the targets. Times are of a machine with two cores.
 help:
@@ -21,7 +21,8 @@ help:
 	@echo "format           -                              1 s     format the Python code and apply safe lint fixes"
 	@echo "ci               Debian or Ubuntu               45 min  what the build runs, on a clean clone: setup, test, conformance, check, demo"
 	@echo "simulate         -                              10 min  the money path in SEEDS=20000 seeded worlds with faults; SEED=7 traces one"
-	@echo "chaos            -                              6 min   kill real processes under load CYCLES=100 times, then check the books"
+	@echo "chaos            PostgreSQL 15                  7 min   kill real processes under load CYCLES=100 times, then check the books"
+	@echo "chaos-recorder   PostgreSQL 15                  15 min  kill recorder and database KILLS=20 times over EVENTS=1000000 events, then compare"
 	@echo "mutate           -                              20 min  change the code in N=50 places of ROOMS, one at a time, and count what tests find"
 	@echo "endure           -                              60 min  an app under load for MINUTES=60: memory and disk use stay bounded"
 	@echo "conformance      as for test                    5 min   every runtime against every vector of the wire format"
@@ -71,6 +72,13 @@ simulate: $(READY)
 chaos: $(READY)
 	@cd tests && ../$(BIN)/python -m chaos --cycles $(CYCLES) $(if $(SEED),--seed $(SEED))
 	@cd tests && ../$(BIN)/python -m pytest -q chaos/test_network.py -m minutes
+	@cd tests && ../$(BIN)/python -m chaos.record_run --events 20000 --kills 6 $(if $(SEED),--seed $(SEED))
+
+EVENTS ?= 1000000
+KILLS ?= 20
+
+chaos-recorder: $(READY)
+	@cd tests && ../$(BIN)/python -m chaos.record_run --events $(EVENTS) --kills $(KILLS) $(if $(SEED),--seed $(SEED))
 
 ROOMS ?= trading risk exchange brokers components runtime state
 N ?= 50

@@ -4,7 +4,7 @@
   (PostgreSQL, where one is installed) of the same rows into the same tables;
 * rows made of messages and written, against the same;
 * end to end from a NATS stream, against a bare ordered read of that stream;
-* what ``ingenium order ID`` and a page of 100 transactions take.
+* what ``ingenium order ID`` and a page of 100 transactions take, out of 1,000,000 events.
 
 The third is a ratio of processor time, since other processes and the server take theirs from both.
 Contenders take turns, and the median of the rounds' ratios counts.
@@ -19,7 +19,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -30,18 +29,21 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from support.postgresql import PostgresServer, find_programs
 
+from bench.recorder_messages import make_messages
+from bench.recorder_queries import query_times
 from ingenium.bus import Message, NatsBus
-from ingenium.bus.headers import encode_headers
 from ingenium.bus.nats.direct_reader import KeptMessage
 from ingenium.bus.nats.stream_layout import MONEY_STREAM, open_stream
 from ingenium.bus.stream import MESSAGE_ID
-from ingenium.events import DataEvent, ExecutionEvent, Ohlc, OrderEvent, encode
+from ingenium.events import (
+    OrderEvent,
+    encode,
+)
 from ingenium.nats_server import EmbeddedServer
 from ingenium.recorder.batch import RecordedStream, WriteBatch
 from ingenium.recorder.event_recorder import Recorder
 from ingenium.recorder.live_recording import open_database
 from ingenium.recorder.open_writer import open_writer
-from ingenium.recorder.records import Records
 from ingenium.recorder.schema import Rows
 from ingenium.recorder.trading_rows import TradingRows
 from ingenium.recorder.typed_rows import TypedRows
@@ -51,49 +53,8 @@ from ingenium.subjects.names import subject_of
 MIN_OF_SQLITE = 0.7
 MIN_OF_POSTGRESQL = 0.8
 MIN_OF_READ = 0.45
-MAX_QUERY_SECONDS = 0.05
 BATCH = 1000
-T0 = datetime(2024, 1, 2, 15, 30, tzinfo=UTC)
 STREAM = "bench/INGENIUM"
-
-
-def make_messages(count: int) -> list[KeptMessage]:
-    """Make bars, and an order and its fill for every tenth of them."""
-    made: list[KeptMessage] = []
-    received = int(T0.timestamp()) * 1_000_000_000
-    while len(made) < count:
-        n = len(made)
-        symbol, time_of = f"SYM{n % 50}", T0 + timedelta(seconds=n)
-        bar = Ohlc(open="101.25", high="102.5", low="100.75", close="101.5", volume="12345")
-        text = time_of.isoformat().replace("+00:00", "Z")
-        events: list[Any] = [
-            DataEvent(type="ohlc", symbol=symbol, timestamp=text, ohlc=bar, id=f"data_{n:027}")
-        ]
-        if n % 10 == 0:
-            order = f"order_{n:027}"
-            side = "buy" if n % 20 else "sell"
-            events += [
-                OrderEvent(
-                    id=order, symbol=symbol, side=side, quantity="10", type="market",
-                    timestamp=time_of,
-                ),
-                ExecutionEvent(
-                    id=f"exec_{n:027}", order_id=order, symbol=symbol, side=side, quantity="10",
-                    price="101.5", commission="0.1", update="filled", timestamp=time_of,
-                ),
-            ]  # fmt: skip
-        for event in events[: count - n]:
-            headers = encode_headers(
-                {"Ingenium-Source": "bench", "Content-Type": "application/json",
-                 MESSAGE_ID: event.id}
-            )  # fmt: skip
-            place = len(made) + 1
-            made.append(
-                KeptMessage(
-                    place, received + place * 1_000_000, subject_of(event), headers, encode(event)
-                )
-            )
-    return made
 
 
 def make_batches(messages: list[KeptMessage]) -> list[WriteBatch]:
@@ -279,27 +240,11 @@ async def end_to_end(messages: list[KeptMessage], folder: Path) -> bool:
     return ratio >= MIN_OF_READ
 
 
-def query_times(name: str, url: str) -> bool:
-    """Print what queries take; whether each is quick enough."""
-    good = True
-    with Records(url) as records:
-        page = records.transactions(limit=100)
-        order_id = dict(next(iter(page)))["order_id"]
-        for what, query in (
-            ("a page of 100 transactions", lambda: records.transactions(limit=100)),
-            ("the next page", lambda: records.transactions(limit=100, after=page.next)),
-            ("the story of an order", lambda: records.order(order_id)),
-        ):
-            seconds = statistics.median(timed(query) for _ in range(9))
-            good &= seconds < MAX_QUERY_SECONDS
-            print(f"{name}: {what} takes {seconds * 1000:.1f} ms", flush=True)
-    return good
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Print all figures; 1 when one is not as it should be."""
     parser = argparse.ArgumentParser(prog="python -m bench.recorder")
     parser.add_argument("--events", type=int, default=20_000)
+    parser.add_argument("--queried", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args(arguments or [])
     messages = make_messages(options.events)
@@ -318,7 +263,7 @@ def main(arguments: list[str] | None = None) -> int:
         write_all(url, make_batches(messages))
         size = Path(url).stat().st_size / len(messages)
         print(f"SQLite: {size:.0f} bytes an event, raw and typed", flush=True)
-        good &= query_times("SQLite", url)
+        good &= query_times("SQLite", file(), options.queried)
         good &= asyncio.run(end_to_end(messages, folder))
         if (programs := find_programs()) is None:
             print("PostgreSQL: not installed")
@@ -335,9 +280,7 @@ def main(arguments: list[str] | None = None) -> int:
                 "PostgreSQL", MIN_OF_POSTGRESQL, messages, options.rounds, database,
                 bare_postgresql,
             )  # fmt: skip
-            url = database()
-            write_all(url, make_batches(messages))
-            good &= query_times("PostgreSQL", url)
+            good &= query_times("PostgreSQL", database(), options.queried)
         finally:
             server.stop()
     return 0 if good else 1

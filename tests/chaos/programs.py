@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from resource import getpagesize, prlimit
@@ -26,6 +26,7 @@ class Program:
         folder: Where it runs, and where its output goes.
         environment: What its environment has beside ours.
         label: Names its log; the component's name when left out.
+        command: Arguments of ``ingenium`` that are run instead of the component.
 
     Attributes:
         starts: How often it was started.
@@ -41,6 +42,7 @@ class Program:
         environment: Mapping[str, str],
         *,
         label: str = "",
+        command: Sequence[str] = (),
     ) -> None:
         self.name = name
         self.log = folder / f"{label or name}.log"
@@ -49,7 +51,8 @@ class Program:
         self.crash_at = ""
         self._ending = asyncio.Event()
         self._last_code = 0
-        self._command = ("-m", "ingenium", "run", app, "--component", name)
+        command = command or ("run", app, "--component", name)
+        self._command = ("-m", "ingenium", *command)
         self._folder = folder
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("INGENIUM_", "NATS_"))}
         self.environment = kept | {"COLUMNS": "250", "PYTHONUNBUFFERED": "1"} | dict(environment)

@@ -30,9 +30,9 @@ from ingenium.events import (
 from ingenium.recorder import schema
 from ingenium.recorder.batch import RecordedStream, WriteBatch
 from ingenium.recorder.database import Database
-from ingenium.recorder.event_recorder import open_trading
 from ingenium.recorder.export import export
 from ingenium.recorder.live_recording import open_database
+from ingenium.recorder.open_trading import open_trading
 from ingenium.recorder.open_writer import open_writer
 from ingenium.recorder.rebuild_tables import rebuild
 from ingenium.recorder.retention import Retention, RetentionPolicy, days_of, prune

@@ -251,7 +251,9 @@ def _conversion(field: Field, variable: str) -> str:
 
 
 def _time(text: str, zero: datetime | None = None) -> datetime | None:
-    # Fractions of a second, which live components send; the zero time is read below.
+    if text == ZERO_TIME:
+        return zero
+    # Fractions of a second, which live components send.
     if (
         text[4:20:3] == "--T::."
         and text[0] != "0"

@@ -21,6 +21,7 @@ from ingenium.errors import BusTimeoutError, IngeniumError, NoListenerError
 from ingenium.recorder.batch import RecordedStream, WriteBatch
 from ingenium.recorder.core_feed import CoreFeed
 from ingenium.recorder.database import Database
+from ingenium.recorder.open_trading import open_trading
 from ingenium.recorder.open_writer import open_writer
 from ingenium.recorder.retention import RetentionPolicy, delete_old
 from ingenium.recorder.trading_rows import TradingRows
@@ -34,9 +35,10 @@ __all__ = ["Recorder", "RecorderCounts"]
 
 _log = logging.getLogger("ingenium.recorder")
 _POLL_SECONDS = 1.0
+# Messages that arrive one by one are written together: a transaction for each costs ten times more.
+_GATHER_SECONDS = 0.05
 _DELETION_SECONDS = 3600.0
 _BATCH = 1000
-_OF_SCOPE = "stream IN (SELECT stream FROM position WHERE scope = ?)"
 _STREAMS = (MONEY_STREAM.name, DATA_STREAM.name)
 _CORE = "core"
 _AT_MOST_ONCE = (
@@ -226,6 +228,8 @@ class Recorder:
                         batch.rows["gaps"] = list(gaps)
                     stream.sequence, stream.mark = batch.after, batch.mark
                     await self._start(_CORE, batch, kept)
+                    if len(kept) < _BATCH:
+                        await _gather(stop)
                 elif stop.is_set():
                     return
                 else:
@@ -271,6 +275,8 @@ class Recorder:
                     if writing is not None:
                         await writing
                     writing = self._start(name, batch, kept)
+                    if len(kept) < _BATCH and not once:
+                        await _gather(stop)
                     continue
                 if writing is not None:
                     await writing
@@ -280,6 +286,7 @@ class Recorder:
                 if stop.is_set() or (once and is_checked):
                     return
                 await _first_of(bell, stop)
+                await _gather(stop)
         finally:
             reader.close()
             if writing is not None:
@@ -358,40 +365,10 @@ class Recorder:
         await asyncio.get_running_loop().run_in_executor(self._thread, writer.claim, stream)
 
 
-def open_trading(writer: BatchWriter, scope: str) -> TradingRows:
-    """Return the account of a scope as of the last batch written."""
-
-    def find_order(order_id: str) -> tuple[str, str] | None:
-        rows = writer.query(
-            "SELECT symbol, side FROM orders "  # noqa: S608 - text of this module
-            "WHERE order_id = ? AND request = 'new' "
-            f"AND {_OF_SCOPE} LIMIT 1",
-            (order_id, scope),
-        )
-        return rows[0] if rows else None
-
-    def has_fill(fill_id: str, order_id: str) -> bool:
-        return bool(
-            writer.query(
-                "SELECT 1 FROM executions "  # noqa: S608 - text of this module
-                "WHERE order_id = ? AND id = ? AND booked = 1 "
-                f"AND {_OF_SCOPE} LIMIT 1",
-                (order_id, fill_id, scope),
-            )
-        )
-
-    saved = writer.query("SELECT name, state FROM books WHERE scope = ?", (scope,))
-    times = writer.query(
-        f"SELECT symbol, max(time) FROM position_changes WHERE {_OF_SCOPE} GROUP BY symbol",  # noqa: S608 - text of this module
-        (scope,),
-    )
-    return TradingRows(
-        scope,
-        {name: bytes(state) for name, state in saved},
-        dict(times),
-        find_order,
-        has_fill,
-    )
+async def _gather(stop: asyncio.Event) -> None:
+    """Let some messages arrive, unless the recorder is to stop."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), _GATHER_SECONDS)
 
 
 async def _first_of(bell: asyncio.Event, stop: asyncio.Event) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
 from ingenium.errors import DecodeError
@@ -52,13 +53,14 @@ class TradingRows:
         self._times = dict(times)
         self._find_order = find_order
         self._has_fill = has_fill
-        self._orders: dict[str, tuple[str, str]] = {}
+        self._orders: OrderedDict[str, tuple[str, str]] = OrderedDict()
         self._booked = RecentIds(_REMEMBERED)
 
     def add_order(self, event: OrderEvent) -> None:
         """Store symbol and side of an order, for executions that do not state them."""
         if len(self._orders) >= _REMEMBERED:
-            del self._orders[next(iter(self._orders))]
+            # A plain dict searches its beginning for the oldest entry, ever longer.
+            self._orders.popitem(last=False)
         self._orders[event.id] = event.symbol, event.side
 
     def book(

@@ -9,10 +9,9 @@ from datetime import datetime
 from typing import Any
 
 from ingenium.bus.base import Message
-from ingenium.bus.envelope import CAUSE, source_of, unpack
+from ingenium.bus.envelope import unpack
 from ingenium.bus.headers import RawHeaders
 from ingenium.bus.nats.direct_reader import KeptMessage
-from ingenium.bus.stream import MESSAGE_ID
 from ingenium.errors import DecodeError
 from ingenium.events import (
     CancelEvent,
@@ -23,11 +22,12 @@ from ingenium.events import (
     OrderEvent,
     ReplaceEvent,
     SignalEvent,
+    decode,
 )
+from ingenium.recorder.header_facts import HeaderReader
 from ingenium.recorder.instants import nanoseconds
 from ingenium.recorder.schema import Rows
 from ingenium.recorder.trading_rows import TradingRows
-from ingenium.runtime.durable.causes import CAUSE_TIME
 from ingenium.subjects.names import event_type_of
 from ingenium.trading.timestamp import parse_time
 
@@ -36,9 +36,8 @@ __all__ = ["TypedRows"]
 _log = logging.getLogger("ingenium.recorder")
 _LATEST = 2**63 - 1
 _NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?", re.ASCII)
-_NO_HEADERS = RawHeaders(b"NATS/1.0\r\n\r\n")
-_CAUSE, _CAUSE_TIME = f"{CAUSE}:".encode(), f"{CAUSE_TIME}:".encode()
 _REMEMBERED = 4096
+_Subject = tuple[str, type[Any] | None, str]
 
 
 def _instant_or(time: datetime | None, otherwise: int) -> int:
@@ -81,6 +80,10 @@ def _text(text: str | None) -> str:
     return text.replace("\x00", "\ufffd") if "\x00" in text else text
 
 
+def _unpack(kind: type[Any], kept: KeptMessage) -> Any:
+    return unpack(kind, Message(kept.subject, kept.payload, RawHeaders(kept.headers)))
+
+
 class TypedRows:
     """Makes the rows of one scope, in the order of its events.
 
@@ -91,6 +94,8 @@ class TypedRows:
     def __init__(self, trading: TradingRows) -> None:
         self._trading = trading
         self._times: dict[str, int] = {}
+        self._headers = HeaderReader()
+        self._subjects: dict[str, _Subject] = {}
         self._makers: dict[type[Any], Callable[..., str]] = {
             DataEvent: self._bar,
             SignalEvent: self._signal,
@@ -113,20 +118,17 @@ class TypedRows:
             kept: The message.
             with_event: Whether to add the raw event too.
         """
-        headers = RawHeaders(kept.headers) if kept.headers else _NO_HEADERS
-        message = Message(kept.subject, kept.payload, headers)
-        kind = event_type_of(kept.subject)
-        # Most messages have none, and a failed search for a header costs as much as the rest.
-        cause = _text(headers.get(CAUSE, "")) if _CAUSE in kept.headers else ""
-        since = _cause_time(headers.get(CAUSE_TIME, "")) if _CAUSE_TIME in kept.headers else 0
+        source, message_id, cause, cause_time, is_json = self._headers.read(kept.headers)
+        subject, kind, name = self._subjects.get(kept.subject) or self._add_subject(kept.subject)
+        source, cause = _text(source), _text(cause)
+        since = _cause_time(cause_time) if cause_time else 0
         time = kept.received
         event: Any = None
         if kind is not None:
             try:
-                event = unpack(kind, message)
+                event = decode(kind, kept.payload) if is_json else _unpack(kind, kept)
             except DecodeError as error:
                 _log.warning("event %d of %s is recorded raw: %s", kept.sequence, stream, error)
-        source = _text(source_of(message))
         identifier = ""
         if event is not None:
             time = self._time_of(event, kept.received)
@@ -136,14 +138,13 @@ class TypedRows:
                 about = maker(rows, stream, kept, event, time, cause, source, since)
                 cause = cause or about
         if with_event:
-            identifier = identifier or headers.get(MESSAGE_ID, "")
             rows.setdefault("events", []).append(
                 (
                     stream,
                     kept.sequence,
-                    _text(kept.subject),
-                    "" if kind is None else kind.__name__,
-                    _text(identifier),
+                    subject,
+                    name,
+                    _text(identifier or message_id),
                     _text(cause),
                     time,
                     kept.received,
@@ -153,9 +154,19 @@ class TypedRows:
                 )
             )
 
+    def _add_subject(self, subject: str) -> _Subject:
+        kind = event_type_of(subject)
+        found = _text(subject), kind, "" if kind is None else kind.__name__
+        if len(self._subjects) >= _REMEMBERED:
+            self._subjects.clear()
+        self._subjects[subject] = found
+        return found
+
     def _time_of(self, event: Any, received: int) -> int:
-        if not isinstance(event, DataEvent):
-            if isinstance(event, ExecutionEvent) and event.execution_timestamp is not None:
+        # Not isinstance: the base class of messages makes it slow.
+        kind = type(event)
+        if kind is not DataEvent:
+            if kind is ExecutionEvent and event.execution_timestamp is not None:
                 return _instant_or(event.execution_timestamp, received)
             return _instant_or(event.timestamp, received)
         text = event.timestamp
