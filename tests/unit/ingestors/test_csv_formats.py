@@ -75,7 +75,9 @@ def test_zip_of_several_members_is_merged_and_its_notes_name_the_member(tmp_path
     assert ingestor.notes() == (
         DataNote("archive.zip/B.csv", "skipped", 1, "line 4: open 'x' is not a number"),
     )
-    with pytest.raises(DataFileError, match=r"^archive\.zip/B\.csv, line 4: open 'x' is not a number"):
+    with pytest.raises(
+        DataFileError, match=r"^archive\.zip/B\.csv, line 4: open 'x' is not a number"
+    ):
         read(path)
 
 
