@@ -66,7 +66,7 @@ class HeldMarketData:
         self._events = events
         self._received = [each.received for each in events]
 
-    def with_id(self, identifier: str) -> TraceEvent | None:
+    def with_id(self, identifier: str, near: int | None = None) -> TraceEvent | None:
         """Return the event of an id."""
         return next((each for each in self._events if each.id == identifier), None)
 

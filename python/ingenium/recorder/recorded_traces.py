@@ -11,9 +11,10 @@ from sqlalchemy import Connection, Select, select
 from ingenium.errors import ConfigError, RecorderError
 from ingenium.events import DataEvent
 from ingenium.recorder.database import Database, failures
+from ingenium.recorder.header_facts import HeaderReader
 from ingenium.recorder.runs import BACKTEST
 from ingenium.recorder.schema import EVENTS, EXECUTIONS, ORDERS, POSITION, RUNS
-from ingenium.recorder.trace_event import TraceEvent
+from ingenium.recorder.trace_event import TraceEvent, order_of_message
 from ingenium.recorder.trace_tree import Hop, TraceEvents, TraceTree
 from ingenium.subjects.names import data_subject
 from ingenium.telemetry.trace_context import trace_id_of
@@ -22,12 +23,13 @@ __all__ = ["recorded_trace"]
 
 _LISTED = 5
 _BATCH = 10_000
+_NEAR = 60_000_000_000
 _DATA = DataEvent.__name__
 _COLUMNS = [
     EVENTS.c[name]
     for name in (
-        "stream", "sequence", "subject", "type", "id", "cause", "time", "received", "headers",
-        "body", "source",
+        "stream", "sequence", "subject", "type", "id", "time", "received", "headers", "body",
+        "source",
     )
 ]  # fmt: skip
 
@@ -109,11 +111,16 @@ def _senders(connection: Connection, scope: str) -> list[tuple[str, str]] | None
 
 def _events(connection: Connection, query: Select[Any]) -> Iterable[TraceEvent]:
     found = connection.execute(query.execution_options(yield_per=_BATCH))
+    reader = HeaderReader()
     for row in found:
-        values = row._asdict()
         # PostgreSQL's driver may give other types of bytes.
-        values["headers"], values["body"] = bytes(row.headers), bytes(row.body)
-        yield TraceEvent(**values)
+        headers, body = bytes(row.headers), bytes(row.body)
+        facts = reader.read(headers)
+        yield TraceEvent(
+            row.stream, row.sequence, row.subject, row.type, row.id,
+            order_of_message(row.type, row.subject, headers, body),
+            facts.cause, facts.cause_time, row.time, row.received, headers, body, row.source,
+        )  # fmt: skip
 
 
 class _RecordedMarketData:
@@ -123,8 +130,14 @@ class _RecordedMarketData:
         self._connection = connection
         self._query = select(*_COLUMNS).where(EVENTS.c.stream.in_(streams), EVENTS.c.type == _DATA)
 
-    def with_id(self, identifier: str) -> TraceEvent | None:
-        return self._first(self._query.where(EVENTS.c.id == identifier))
+    def with_id(self, identifier: str, near: int | None = None) -> TraceEvent | None:
+        query = self._query.where(EVENTS.c.id == identifier)
+        if near is not None:
+            # Ids of market data have no index, and the time at which it was stored has one.
+            close = EVENTS.c.received.between(near - _NEAR, near + _NEAR)
+            if (found := self._first(query.where(close))) is not None:
+                return found
+        return self._first(query)
 
     def of_trace(self, trace_id: str) -> TraceEvent | None:
         for each in _events(self._connection, self._query):

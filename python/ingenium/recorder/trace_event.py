@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ingenium.bus.base import Message
-from ingenium.bus.envelope import source_of, unpack
+from ingenium.bus.envelope import CAUSE, source_of, unpack
 from ingenium.bus.headers import RawHeaders
 from ingenium.bus.nats.direct_reader import KeptMessage
 from ingenium.bus.stream import MESSAGE_ID
@@ -28,7 +28,7 @@ from ingenium.runtime.replay import time_of
 from ingenium.subjects.names import event_type_of
 from ingenium.telemetry.trace_context import TRACEPARENT, parse_traceparent
 
-__all__ = ["TraceEvent", "trace_event"]
+__all__ = ["TraceEvent", "order_of_message", "trace_event"]
 
 _NO_HEADERS = RawHeaders(b"NATS/1.0\r\n\r\n")
 _NAMES: dict[type[Any], str] = {
@@ -42,6 +42,7 @@ _NAMES: dict[type[Any], str] = {
     ControlEvent: "control",
     DeadLetterEvent: "dead letter",
 }
+_ABOUT_ORDERS = {each.__name__ for each in (ExecutionEvent, CancelEvent, ReplaceEvent, DenialEvent)}
 
 
 @dataclass(slots=True, eq=False)
@@ -54,8 +55,11 @@ class TraceEvent:
         subject: Subject.
         type: Name of its type; empty for a message that is none of the bus's events.
         id: Its id; empty without one.
-        cause: Id of the order that it concerns, for an execution, a denial and a request; for a
-            signal and an order, when the strategy's stream stored the bar, RFC 3339. May be empty.
+        order: Id of the order that it concerns, for an execution, a denial and a request; empty
+            for others.
+        cause: Id of the event whose handling sent it; empty when not stated.
+        cause_time: When the strategy's stream stored the bar that it goes back to, RFC 3339; empty
+            when not stated.
         time: Time of the event, nanoseconds since 1970.
         received: When the stream stored it, nanoseconds since 1970.
         headers: Headers as published; empty without any.
@@ -68,7 +72,9 @@ class TraceEvent:
     subject: str
     type: str
     id: str
+    order: str
     cause: str
+    cause_time: str
     time: int
     received: int
     headers: bytes
@@ -107,6 +113,11 @@ class TraceEvent:
         return _text_of(self.event)
 
 
+def order_of_message(type_name: str, subject: str, headers: bytes, body: bytes) -> str:
+    """Return the id of the order that a message concerns; empty for none."""
+    return _order_id(_decoded(subject, headers, body)) if type_name in _ABOUT_ORDERS else ""
+
+
 def trace_event(stream: str, kept: KeptMessage) -> TraceEvent:
     """Return the event of a message of a stream."""
     event = _decoded(kept.subject, kept.headers, kept.payload)
@@ -118,7 +129,9 @@ def trace_event(stream: str, kept: KeptMessage) -> TraceEvent:
         kept.subject,
         "" if kind is None else kind.__name__,
         (getattr(event, "id", "") or "") or headers.get(MESSAGE_ID, ""),
-        _order_id(event) or headers.get(CAUSE_TIME, ""),
+        _order_id(event),
+        headers.get(CAUSE, ""),
+        headers.get(CAUSE_TIME, ""),
         _time_of(event, kept.received),
         kept.received,
         kept.headers,

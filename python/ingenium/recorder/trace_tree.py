@@ -2,8 +2,8 @@
 
 The id of a sent event is a hash of its sender, of the id of the event that the sender handled, and
 of a count; so the children of an event are found by computing their ids. On a server with accounts
-a secret is part of ids. There the header ``traceparent`` connects events, and without it the time
-of the bar that signals and orders state.
+a secret is part of ids. There the header ``Ingenium-Cause`` connects events, and in older
+recordings ``traceparent``, or the time of the bar that signals and orders state.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from ingenium.errors import RecorderError
+from ingenium.errors import ConfigError, RecorderError
 from ingenium.events import (
     CancelEvent,
     DataEvent,
@@ -51,8 +51,13 @@ _SAME_CAUSE = 1_000_000_000
 class MarketData(Protocol):
     """The market data of a stream or a recording, of which there is too much to hold it all."""
 
-    def with_id(self, identifier: str) -> TraceEvent | None:
-        """Return the event of an id."""
+    def with_id(self, identifier: str, near: int | None = None) -> TraceEvent | None:
+        """Return the event of an id.
+
+        Args:
+            identifier: The id.
+            near: About when the stream stored it, nanoseconds since 1970, if that is known.
+        """
         ...
 
     def of_trace(self, trace_id: str) -> TraceEvent | None:
@@ -81,8 +86,8 @@ class Hop:
     Attributes:
         event: The event.
         component: Its sender; empty when unknown.
-        link: How its place was found: ``"id"`` and ``"order"`` and ``"letter"`` are exact,
-            ``"header"`` is by the trace in the header, ``"time"`` by the time of the bar;
+        link: How its place was found: ``"id"``, ``"cause"``, ``"order"`` and ``"letter"`` are
+            exact, ``"header"`` is by the trace in the header, ``"time"`` by the time of the bar;
             empty for the root.
         parent: What the sender handled; ``None`` for the root.
         children: What its handling by other components sent.
@@ -125,6 +130,7 @@ class TraceEvents:
         self.all: list[TraceEvent] = []
         self.by_id: dict[str, TraceEvent] = {}
         self.by_order: dict[str, list[TraceEvent]] = {}
+        self.by_cause: dict[str, list[TraceEvent]] = {}
         self.letters: dict[str, list[TraceEvent]] = {}
         self._order_of_leg: dict[str, str] = {}
         roles = list(senders)
@@ -139,10 +145,12 @@ class TraceEvents:
                 self.by_id[event.id] = event
             if event.source:
                 self.senders.add(event.source)
+            if event.cause and event.type in _SENT_BY_ID:
+                self.by_cause.setdefault(event.cause, []).append(event)
             if event.type == _ORDER:
                 self._order_of_leg.update(dict.fromkeys(protective_ids(event.id), event.id))
             if event.type == _EXECUTION or event.type in _ON_ORDERS:
-                self.by_order.setdefault(event.cause, []).append(event)
+                self.by_order.setdefault(event.order, []).append(event)
             elif event.type == _LETTER and (about := _letter_about(event)):
                 self.letters.setdefault(about, []).append(event)
 
@@ -217,13 +225,19 @@ class TraceTree:
             about = _letter_about(event)
             return known.get(about) or self._data.with_id(about)
         if event.type == _EXECUTION:
-            return self._events.order_of(event.cause)
+            return self._events.order_of(event.order)
         if event.type not in _SENT_BY_ID:
             return None
-        found = self._cause_by_id(event)
+        found = self._cause_as_stated(event) or self._cause_by_id(event)
         if found is None and event.type in _ON_ORDERS:
-            found = self._events.order_of(event.cause)
+            found = self._events.order_of(event.order)
         return found or self._cause_by_header(event) or self._cause_by_time(event)
+
+    def _cause_as_stated(self, event: TraceEvent) -> TraceEvent | None:
+        if not event.cause:
+            return None
+        known = self._events.by_id.get(event.cause)
+        return known or self._data.with_id(event.cause, _cause_time(event) or event.received)
 
     def _cause_by_id(self, event: TraceEvent) -> TraceEvent | None:
         senders = [event.source] if event.source else sorted(self._events.senders)
@@ -266,16 +280,13 @@ class TraceTree:
         return found[-1] if found else None
 
     def _cause_by_time(self, event: TraceEvent) -> TraceEvent | None:
-        if event.type not in (_SIGNAL, _ORDER) or not event.cause:
+        time = _cause_time(event) if event.type in (_SIGNAL, _ORDER) else None
+        if time is None:
             return None
         if event.type == _ORDER:
             for each in self._events.of_type(_SIGNAL):
-                if each.cause == event.cause and each.symbol == event.symbol:
+                if each.cause_time == event.cause_time and each.symbol == event.symbol:
                     return each
-        try:
-            time = nanoseconds(datetime.fromisoformat(event.cause))
-        except ValueError:
-            return None
         bar = self._data.nearest(event.symbol, time)
         return bar if bar is not None and abs(bar.received - time) < _SAME_CAUSE else None
 
@@ -296,6 +307,8 @@ class TraceTree:
             return
         for found, sender in self._sent_for(event):
             self._place(hop, found, sender, "id", placed)
+        for found in self._events.by_cause.get(event.id, ()):
+            self._place(hop, found, found.source, "cause", placed)
         if event.type in (_ORDER, _REPLACE):
             for found in self._events.about(event.id):
                 self._place(hop, found, self._events.sender_of(found), "order", placed)
@@ -341,7 +354,7 @@ class TraceTree:
                 if header != trace_id:
                     continue
                 cause, link = self._cause_by_header(event), "header"
-            elif event.cause and self._events.is_live:
+            elif event.cause_time and self._events.is_live:
                 cause, link = self._cause_by_time(event), "time"
             else:
                 continue
@@ -353,6 +366,13 @@ class TraceTree:
 def _ids_of_sent(event: TraceEvent, sender: str, cause: TraceEvent) -> Iterable[str]:
     prefix = event.id.partition("_")[0]
     return (make_id(prefix, sender, cause.id, str(number)) for number in range(_MOST_SENT // 4))
+
+
+def _cause_time(event: TraceEvent) -> int | None:
+    try:
+        return nanoseconds(datetime.fromisoformat(event.cause_time))
+    except (ConfigError, ValueError):
+        return None
 
 
 def _letter_about(letter: TraceEvent) -> str:

@@ -217,3 +217,25 @@ def test_execution_of_a_protective_order_is_under_the_order_it_belongs_to() -> N
     leg = made_id("order", "o1", "stop_loss")
     all_of.add(ExecutionEvent(id="e1", order_id=leg, symbol="AAPL", update="filled"), "ex")
     assert all_of.trace("e1") == [(0, "order", "pf", ""), (1, "execution", "ex", "order")]
+
+
+def test_stated_cause_connects_where_ids_have_a_secret_in_them() -> None:
+    all_of = Written()
+    all_of.bar("b1")
+    all_of.bar("b2")
+    all_of.add(SignalEvent(id="s1", symbol="AAPL"), "rsi", **{"Ingenium-Cause": "b1"})
+    all_of.add(OrderEvent(id="o1", symbol="AAPL"), "pf", **{"Ingenium-Cause": "s1"})
+    # A fill is caused by a later bar, and belongs to its order.
+    filled = ExecutionEvent(id="e1", order_id="o1", update="filled", quantity="1", price="2")
+    all_of.add(filled, "paper", **{"Ingenium-Cause": "b2"})
+    # Another order in the symbol, of the other bar: not in the trace.
+    all_of.add(OrderEvent(id="o2", symbol="AAPL"), "pf", **{"Ingenium-Cause": "b2"})
+    expected = [
+        (0, "bar", "feed", ""),
+        (1, "signal", "rsi", "cause"),
+        (2, "order", "pf", "cause"),
+        (3, "execution", "paper", "order"),
+    ]
+    for identifier in ("b1", "s1", "o1", "e1"):
+        assert all_of.trace(identifier) == expected
+    assert all_of.trace("o2") == [(0, "bar", "feed", ""), (1, "order", "pf", "cause")]
