@@ -200,7 +200,8 @@ async def test_halt_reaches_an_order_whose_fate_is_unknown(office: Office) -> No
     office.broker.fault("submit", "drop_response")
     async with office.open() as executor:
         await office.order(1)
-        await office.until(lambda: any("not known what" in p for p in executor.problems), "doubt")
+        doubt = "outcome of order order_1 is unknown"
+        await office.until(lambda: any(doubt in p for p in executor.problems), "doubt")
         await office.say(TradingState.HALTED)
         await office.until_reported("new", "canceled")
     office.check()

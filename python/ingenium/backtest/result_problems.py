@@ -188,7 +188,7 @@ def _of_symbols(symbols: Sequence[str]) -> Iterator[str]:
     if futures:
         shown = ", ".join(f"{s} {value:,g}" for s, value in islice(futures.items(), _MOST))
         yield (
-            "futures are booked at 1 a point, and but their point values differ "
+            "futures are booked at 1 a point, but their point values differ "
             f"({shown}{', ...' * (len(futures) > _MOST)}): multiply the prices, or the "
             "quantities and fees, by that"
         )

@@ -131,7 +131,7 @@ def test_what_is_sent_on_stop_is_no_decision(prices: Path) -> None:
 
 def test_app_object_and_no_cuts_are_refused(prices: Path) -> None:
     app = make(prices, lambda _: RsiStrategy())
-    with pytest.raises(BacktestError, match="fresh app"):
+    with pytest.raises(BacktestError, match="needs a new App"):
         check_lookahead(app)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="cuts is 0"):
         check_lookahead(lambda: app, cuts=0)

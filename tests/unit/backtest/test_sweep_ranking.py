@@ -319,5 +319,5 @@ def test_runs_that_cannot_be_kept_or_read_say_what_to_do(tmp_path: Path) -> None
     made_here = Sweep(target, [{"quantity": 1}], tmp_path / "kept")
     [task] = made_here.missing()
     (tmp_path / "kept").write_text("a file in the way")
-    with pytest.raises(BacktestError, match=r"cannot save the runs in .*: name another folder"):
+    with pytest.raises(BacktestError, match=r"cannot save the runs in .*: pass another --folder"):
         made_here.keep(task.key, made({"sharpe": 1.0}))

@@ -234,7 +234,7 @@ async def test_state_with_a_flipped_bit(patient: Patient) -> None:
     [found] = found_in(await patient.examine())
     assert found.startswith(f"error state: {path} is damaged: row 'holding/AAPL' of table state")
     assert found.endswith(
-        "put back a whole copy, or move it away; docs/delivery.md tells what that loses"
+        "restore a complete copy, or move the file away; docs/delivery.md lists what is lost then"
     )
 
 
@@ -243,7 +243,7 @@ async def test_state_that_is_no_database(patient: Patient) -> None:
     path.write_bytes(b"not a database at all" * 500)
     [found] = found_in(await patient.examine())
     assert found.startswith(f"error state: {path} cannot be read: file is not a database")
-    assert "put back a whole copy" in found
+    assert "restore a complete copy" in found
 
 
 async def test_state_of_a_newer_version(patient: Patient) -> None:
@@ -251,7 +251,7 @@ async def test_state_of_a_newer_version(patient: Patient) -> None:
     with closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA user_version = 99")
     [found] = found_in(await patient.examine())
-    assert found.startswith(f"error state: {path} is of version 99, and this is a program of")
+    assert found.startswith(f"error state: {path} has format version 99, and this program reads version")
     assert "use the Ingenium that wrote it" in found
 
 

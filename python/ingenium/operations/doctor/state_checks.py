@@ -112,7 +112,9 @@ def _check_state(
                 return None
             return store.position(MONEY_STREAM.name)
     except StoreError as error:
-        examination.error("state", str(error).removesuffix(f": {STATE_CURE}"), STATE_CURE)
+        # An error of a store ends with its cure.
+        problem, _, cure = str(error).rpartition(": ")
+        examination.error("state", problem or cure, cure if problem else STATE_CURE)
     except (OSError, sqlite3.Error) as error:
         examination.error("state", f"{path} cannot be read: {error}", STATE_CURE)
     return None
