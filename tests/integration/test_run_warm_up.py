@@ -173,4 +173,4 @@ def test_live_app_with_history_of_other_symbols_names_them(folder):
     (folder / "app.py").write_text(text)
     ended = ingenium("run", "app.py:live", cwd=folder)
     assert ended.code == 2, ended.err
-    assert "history has AAPL, MSFT, but rsi-strategy needs IBM: pass App(warm_up=...)" in ended.err
+    assert "history has AAPL, MSFT, but sma-cross needs IBM: pass App(warm_up=...)" in ended.err

@@ -251,7 +251,9 @@ async def test_state_of_a_newer_version(patient: Patient) -> None:
     with closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA user_version = 99")
     [found] = found_in(await patient.examine())
-    assert found.startswith(f"error state: {path} has format version 99, and this program reads version")
+    assert found.startswith(
+        f"error state: {path} has format version 99, and this program reads version"
+    )
     assert "use the Ingenium that wrote it" in found
 
 
