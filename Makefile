@@ -89,9 +89,10 @@ mutate: $(READY)
 
 MINUTES ?= 60
 RATE ?= 50
+CACHES ?= full
 
 endure: $(READY)
-	@$(BIN)/python -m bench.endure --minutes $(MINUTES) --rate $(RATE)
+	@$(BIN)/python -m bench.endure --minutes $(MINUTES) --rate $(RATE) --caches $(CACHES)
 
 check: $(READY)
 	$(BIN)/ruff check --config python/pyproject.toml $(CHECKED)

@@ -186,25 +186,30 @@ def _text_of(log: Path) -> str:
     return log.read_text(errors="replace")
 
 
-def _start(tree: Path, folder: Path, log: Path) -> subprocess.Popen[bytes]:
+def _start(tree: Path, folder: Path, log: Path, prepare: str) -> subprocess.Popen[bytes]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("INGENIUM", "NATS"))}
     environment |= {
-        "PYTHONPATH": str(tree / "python"),
+        "PYTHONPATH": os.pathsep.join((str(tree / "python"), str(tree))),
         "INGENIUM_DATA_DIR": str(folder / "data"),
         "COLUMNS": "300",
     }
-    command = [sys.executable, "-c", _MAIN, "run", str(ROOT / "bench" / "load_app.py")]
+    command = [sys.executable, "-c", prepare + _MAIN, "run", str(ROOT / "bench" / "load_app.py")]
     with log.open("wb") as output:
         return subprocess.Popen(command, stdout=output, stderr=output, env=environment, cwd=folder)
 
 
 @asynccontextmanager
-async def running(tree: Path) -> AsyncIterator[Running]:
-    """Run the app with the library of a work tree."""
+async def running(tree: Path, prepare: str = "") -> AsyncIterator[Running]:
+    """Run the app with the library of a work tree.
+
+    Args:
+        tree: The work tree.
+        prepare: Python code that the app's process runs first.
+    """
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as name:
         folder = Path(name)
         log = folder / "log"
-        process = _start(tree, folder, log)
+        process = _start(tree, folder, log, prepare)
         connections: list[Client] = []
         try:
             connections.append(await _connect(folder, "operator", process, log))
