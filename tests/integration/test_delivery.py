@@ -94,7 +94,7 @@ async def test_binary_dead_letter_leads_to_the_bytes_and_form_of_what_was_refuse
         await desk.until(buried, "a dead letter")
         (letter,) = [letter async for letter in dead_letters_of(stream)]
         assert letter.event.content_type == "application/protobuf"
-        assert "no binary ingenium.v1.SignalEvent" in letter.event.error
+        assert "are not a binary ingenium.v1.SignalEvent" in letter.event.error
         original = await original_of(stream, letter)
     assert (original.payload, original.headers) == (b"\x0a\x05AA", headers)
 

@@ -145,7 +145,7 @@ def test_recorded_data_is_replayed_on_a_bus_of_its_own(folder: Path, pace: str) 
     [
         (("transactions",), "recordings in .ingenium: none"),
         (("positions", "walk"), "there is no recording in .ingenium/walk/record.db"),
-        (("record", "live"), "has no server that runs"),
+        (("record", "live"), "has no running server"),
         (("record", "live", "--once", "--rebuild"), "exclude each other"),
         (("runs", "--database", "mysql://x/y"), "a database mysql://... is not known"),
         (("run", "app.py", "--database", "x.db"), "--database goes with --record"),

@@ -149,7 +149,7 @@ async def test_tap_reads_binary_and_keeps_the_bytes_of_what_is_broken(
             assert [line.split()[0] for line in lines[:4]] == [
                 "data", "signal", "order", "execution",
             ]  # fmt: skip
-            assert "no binary ingenium.v1.OrderEvent" in lines[4]
+            assert "not a binary ingenium.v1.OrderEvent" in lines[4]
 
 
 OWN = [
