@@ -14,6 +14,8 @@ import pytest
 from support.live_app import APP
 from support.running import Running, ingenium, running, until
 
+from ingenium.recorder.database import Database
+
 KILLS = 3
 Events = dict[tuple[str, int], bytes]
 
@@ -89,7 +91,7 @@ def test_killed_recorder_records_nothing_twice_and_leaves_nothing_out(
 def test_full_disk_ends_the_recorder_and_it_goes_on_later(live: tuple[Path, Running]) -> None:
     folder, _ = live
     path, seen = folder / "record.db", folder / "seen.db"
-    assert ingenium("record", "live", "--migrate", "--database", str(path), cwd=folder).code == 0
+    Database(str(path)).migrate()
     with running("record", "live", "--database", str(seen), cwd=folder):
         until(lambda: len(events_of(seen)) > 200, "events")
     # No file may become larger than 64 KiB, and 200 events with their rows are larger.
