@@ -46,8 +46,8 @@ def check(found: dict[str, Any], order: str) -> None:
     assert hops[2]["id"] == order
     assert found["trace_id"] == hashlib.sha256(f"trace{hops[0]['id']}".encode()).hexdigest()[:32]
     assert [hop["parent"] for hop in hops] == [None, *(hop["id"] for hop in hops[:-1])]
-    # Telemetry is off, and ids have a secret in them: the time of the bar connects.
-    assert [hop["link"] for hop in hops] == ["", "time", "time", "order"]
+    # Telemetry is off, and ids have a secret in them: the stated cause connects.
+    assert [hop["link"] for hop in hops] == ["", "cause", "cause", "order"]
     since = [hop["since_bar_seconds"] for hop in hops]
     assert since == sorted(since)
     assert 0 < since[-1] < 30
