@@ -178,7 +178,7 @@ def test_program_without_a_command_and_look_ahead_are_refused_with_the_cure(fold
     assert "pass its command to External" in ended.err
     ended = ingenium("backtest", "app.py:in_go", "--check-lookahead", cwd=folder)
     assert ended.code == 1
-    assert "another program" in ended.err
+    assert "is an external program" in ended.err
 
 
 @pytest.mark.timeout(300)
