@@ -5,10 +5,8 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections import defaultdict
-from datetime import datetime
 
 from ingenium.errors import SubjectError
-from ingenium.recorder.instants import nanoseconds
 from ingenium.subjects.names import data_subject
 
 __all__ = ["BarClock"]
@@ -80,23 +78,20 @@ class BarClock:
         series = self._of_subject.get(_subject(symbol))
         return self.first if series is None else min(series.times)
 
-    def cause(self, symbol: str, time: int, cause: str, received: int) -> int:
+    def cause(self, symbol: str, time: int, cause_time: int, received: int) -> int:
         """Return the time of the data that caused a signal or an order; 0 without any.
 
         Args:
             symbol: Its symbol.
             time: Time that it states, which is that of the data where components run by it.
-            cause: When the strategies' stream stored the data, RFC 3339; empty when not stated, as
-                by a component in another language. Streams of two accounts store one bar at
+            cause_time: When the strategies' stream stored the data; 0 when not stated, as by a
+                component in another language. Streams of two accounts store one bar at
                 slightly different times, so the data stored closest to it is the cause.
             received: When its own stream stored it, which counts when no cause is stated.
         """
         if time in self._times:
             return time
-        try:
-            moment = nanoseconds(datetime.fromisoformat(cause))
-        except (ValueError, TypeError):
-            moment = received
+        moment = cause_time or received
         own = self._of_subject.get(_subject(symbol))
         series = [self._all] if own is None else [own, self._all]
         if not self._times:

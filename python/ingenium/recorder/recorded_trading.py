@@ -148,7 +148,7 @@ class RecordedTrading:
             self._rows(connection, SIGNALS),
             self._rows(connection, ORDERS),
             executions,
-            lambda row: clock.cause(row["symbol"], row["time"], row["cause"], row["received"]),
+            lambda row: clock.cause(row["symbol"], row["time"], row["cause_time"], row["received"]),
             self._bar_of_fill(executions),
             self._is_paper,
         )

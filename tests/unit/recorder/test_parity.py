@@ -10,12 +10,10 @@ import pytest
 
 from ingenium.backtest.app_settings import SettingChange, app_settings, setting_changes
 from ingenium.brokers import PaperExecutor
-from ingenium.clock import format_time
 from ingenium.components import App, Ingestor, Strategy
 from ingenium.exchange import FillPolicy
 from ingenium.portfolios import FixedQuantity
 from ingenium.recorder.bar_clock import BarClock
-from ingenium.recorder.instants import datetime_of
 from ingenium.recorder.parity import ItemKind, TradingItem, compare
 from ingenium.recorder.parity_causes import CauseClass, explain
 from ingenium.recorder.parity_evidence import Denied, Ending, Evidence
@@ -218,8 +216,7 @@ def test_cause_is_the_bar_closest_to_what_the_strategies_stream_says() -> None:
             clock.add(data_subject(symbol), number * SECOND, received)
 
     def cause(symbol: str, stated: int | None, received: int = 0, time: int = 1) -> int:
-        text = "" if stated is None else format_time(datetime_of(stated))
-        return clock.cause(symbol, time, text, received) // SECOND
+        return clock.cause(symbol, time, stated or 0, received) // SECOND
 
     at = 2 * SECOND + 2 * MILLISECOND
     # The other stream stored it a little earlier or later.

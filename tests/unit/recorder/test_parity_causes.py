@@ -128,6 +128,24 @@ def test_run_that_went_as_the_backtest_has_a_parity_of_one(recorded: Recorded) -
     assert (found.slippage, found.fills) == (Decimal(0), fills.live)
 
 
+def test_signals_that_came_after_the_next_bars_belong_to_the_bar_that_they_state(
+    recorded: Recorded,
+) -> None:
+    bar = 61 * 10**9
+
+    def slow(events: list[LiveEvent]) -> list[LiveEvent]:
+        # Their stream stored them when two more bars had come.
+        for each in events:
+            if isinstance(each.event, SignalEvent):
+                each.received += 2 * bar
+        return events
+
+    recorded.record(plant=slow)
+    signals, orders, _ = recorded.compare().kinds
+    assert (signals.live, signals.equal) == (signals.backtest, signals.backtest)
+    assert orders.equal == orders.backtest
+
+
 def test_warm_up_of_the_live_run_is_repeated(recorded: Recorded) -> None:
     # History has more bars than the live run had missed, as it is read later.
     code = "\ndef app():\n    return make(Feed(), warm_up=History(0, 30))\n"
