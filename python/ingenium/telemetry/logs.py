@@ -164,19 +164,28 @@ def configure_logs(
     return handler
 
 
-def set_log_level(level: str, logger: str = _ROOT) -> None:
+def set_log_level(level: str, logger: str = _ROOT) -> str:
     """Change the level of a logger, at any time.
 
     Args:
         level: One of `LEVELS`, in any case.
         logger: Name of a logger, such as ``"ingenium.bus"``; all of Ingenium's if left out.
 
+    Returns:
+        The level before.
+
     Raises:
         ConfigError: The level is unknown.
     """
     if level.lower() not in LEVELS:
         raise ConfigError(f"log level {level!r} is unknown: use {', '.join(LEVELS)}")
-    logging.getLogger(logger).setLevel(level.upper())
+    log = logging.getLogger(logger)
+    before = logging.getLevelName(log.getEffectiveLevel()).lower()
+    log.setLevel(level.upper())
+    if not log.hasHandlers() and logging.lastResort is not None:
+        # Without a handler Python prints what reaches the level of this one.
+        logging.lastResort.setLevel(level.upper())
+    return str(before)
 
 
 def _message_of(record: logging.LogRecord) -> str:

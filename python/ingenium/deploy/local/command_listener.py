@@ -13,10 +13,10 @@ from ingenium.bus.base import Message, Subscription
 from ingenium.bus.nats.bus import NatsBus
 from ingenium.bus.nats.micro_service import EndpointReport
 from ingenium.bus.nats.service_requests import SERVICE_ERROR
-from ingenium.deploy.local.log_level import LEVELS, set_log_level
 from ingenium.errors import BusError, BusPermissionError
 from ingenium.runtime.pause import Pause
 from ingenium.subjects.names import command_subject
+from ingenium.telemetry.logs import LEVELS, set_log_level
 
 __all__ = ["COMMANDS", "CommandListener", "CommandRequest", "asks_to_stop"]
 
