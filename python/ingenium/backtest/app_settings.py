@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import platform
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, time, timedelta, tzinfo
@@ -20,6 +21,7 @@ from ingenium.backtest.manifest import file_sha256
 from ingenium.components import App, Component, External, load_factory
 from ingenium.components.component import role_of
 from ingenium.errors import ConfigError
+from ingenium.telemetry.logs import redact
 
 __all__ = ["SettingChange", "app_settings", "setting_changes"]
 
@@ -30,6 +32,8 @@ _DEEPEST = 8
 # Set by the SDK for running, not by the author.
 _OF_RUNTIME = frozenset({"_handle", "name", "problems", "risk"})
 _PACKAGE = "ingenium."
+_SECRET_NAME = re.compile(r"(?i)key|secret|token|passw|credential|private")
+_HIDDEN = "***"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,8 @@ def app_settings(app: App, target: str = "") -> dict[str, Any]:
     """Return settings and code of an app before it runs, as JSON values.
 
     A setting of a component is a plain value that its object holds, or that an object or function
-    in it holds, under the names of the attributes. Ingestors are left out, since recorded data is
+    in it holds, under the names of the attributes. Values whose names or content look like those of
+    secrets are ``***``. Ingestors are left out, since recorded data is
     in their place.
 
     Args:
@@ -162,7 +167,7 @@ def _settings_of(component: Component) -> Iterator[tuple[str, str]]:
 def _walk(name: str, value: Any, seen: set[int], depth: int) -> Iterator[tuple[str, str]]:
     """Yield the plain values within a value by dotted name; each object once."""
     if isinstance(value, _PLAIN):
-        yield name, value.value if isinstance(value, Enum) else str(value)
+        yield name, _shown(name, str(value.value if isinstance(value, Enum) else value))
         return
     if id(value) in seen or depth > _DEEPEST:
         return
@@ -174,6 +179,11 @@ def _walk(name: str, value: Any, seen: set[int], depth: int) -> Iterator[tuple[s
         yield name, value.__qualname__
     elif name and not isinstance(value, dict | list | tuple | set | frozenset):
         yield name, type(value).__qualname__
+
+
+def _shown(name: str, text: str) -> str:
+    """Return a setting without secrets: settings are stored, and shown where runs differ."""
+    return _HIDDEN if _SECRET_NAME.search(name) else redact(text)
 
 
 def _parts(value: Any) -> Iterator[tuple[str, Any]]:

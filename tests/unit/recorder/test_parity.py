@@ -278,6 +278,24 @@ def test_changes_of_settings_are_named_by_component() -> None:
     assert (removed.component, removed.name, removed.is_code) == ("sma-cross", "class", True)
 
 
+class SignsIn(Strategy):
+    def __init__(self) -> None:
+        super().__init__()
+        self._api_key = "K-4711"
+        self.login = {"user": "ann", "password": "xyzzy"}
+        self.url = "https://ann:xyzzy@broker.example/v2"
+        self.seed = 7
+
+
+def test_settings_hold_no_secrets() -> None:
+    settings = app_settings(make(SignsIn()))["components"]["signs-in"]["settings"]
+    assert {name: settings[name] for name in ("api_key", "login.user", "login.password", "url",
+                                              "seed")} == {
+        "api_key": "***", "login.user": "ann", "login.password": "***",
+        "url": "https://***@broker.example/v2", "seed": "7",
+    }  # fmt: skip
+
+
 def test_section_of_the_report_has_the_divergences() -> None:
     pairs = compare([signal(SECOND, "long", symbol="<A>")], [])
     found = make_parity("app", pairs, explain(pairs, Evidence()), [], ["a note"], "")
