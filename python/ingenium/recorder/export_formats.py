@@ -127,8 +127,9 @@ class _ColumnWriter(FileWriter):
         )
         self._writer = self._open_file(path)
 
+    @abstractmethod
     def _open_file(self, path: Path) -> Any:
-        raise NotImplementedError
+        """Open a file for `_schema`, and return what writes batches to it."""
 
     def _type_of(self, column: Any) -> Any:
         arrow = self._arrow

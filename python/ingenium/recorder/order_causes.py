@@ -12,9 +12,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, select
 
-from ingenium.bus.headers import RawHeaders
-from ingenium.recorder.schema import BARS, EVENTS, EXECUTIONS, POSITION, SIGNALS
-from ingenium.telemetry.trace_context import TRACEPARENT, parse_traceparent, trace_id_of
+from ingenium.recorder.schema import BARS, EVENTS, EXECUTIONS, SIGNALS, streams_of
+from ingenium.recorder.stored_message import trace_id_in
+from ingenium.telemetry.trace_context import trace_id_of
 
 __all__ = ["BY_ID", "BY_TIME", "BY_TRACE", "Cause", "causes_of"]
 
@@ -58,8 +58,7 @@ class _Search:
     def __init__(self, connection: Connection, order: Row[Any], scope: str) -> None:
         self._connection = connection
         self._order = order
-        streams = select(POSITION.c.stream).where(POSITION.c.scope == scope)
-        self._streams = list(connection.scalars(streams))
+        self._streams = list(connection.scalars(streams_of(scope)))
 
     def find(self) -> list[Cause]:
         chain = list(self._chain())[::-1]
@@ -162,11 +161,7 @@ class _Search:
 
     def _trace_id(self, row: Any) -> str:
         event = self._event_of(row)
-        if event is None or TRACEPARENT.encode() not in bytes(event.headers).lower():
-            return ""
-        headers = RawHeaders(bytes(event.headers))
-        context = parse_traceparent(headers.get(TRACEPARENT, ""))
-        return "" if context is None else context.trace_id
+        return "" if event is None else trace_id_in(bytes(event.headers))
 
     def _event_of(self, row: Any) -> Row[Any] | None:
         return self._first(EVENTS, EVENTS.c.stream == row.stream, EVENTS.c.sequence == row.sequence)

@@ -18,6 +18,7 @@ from ingenium.recorder.schema import (
     POSITION,
     SIGNALS,
     TRADES,
+    streams_of,
 )
 from ingenium.recorder.table_notes import deletions
 
@@ -98,10 +99,9 @@ def _scope_of(connection: Connection, order_id: str, where: str, app: str | None
 
 
 def _about(table: Table, order_id: str, scope: str) -> Select[Any]:
-    streams = select(POSITION.c.stream).where(POSITION.c.scope == scope)
     return (
         select(table)
-        .where(table.c.order_id == order_id, table.c.stream.in_(streams))
+        .where(table.c.order_id == order_id, table.c.stream.in_(streams_of(scope)))
         .order_by(table.c.stream, table.c.sequence)
         .limit(_MOST)
     )

@@ -11,22 +11,20 @@ from typing import Any
 
 from sqlalchemy import select
 
-from ingenium.bus.base import Message
 from ingenium.bus.envelope import unpack
-from ingenium.bus.headers import RawHeaders
 from ingenium.components import DataNote, Ingestor
 from ingenium.errors import ConfigError, DecodeError, MissingDependencyError, RecorderError
 from ingenium.events import DataEvent
 from ingenium.recorder.database import Database, failures
 from ingenium.recorder.instants import nanoseconds
-from ingenium.recorder.schema import EVENTS, POSITION
+from ingenium.recorder.schema import EVENTS, streams_of
+from ingenium.recorder.stored_message import stored_message
 from ingenium.runtime.replay import time_of
 
 __all__ = ["RecordedFeed", "RecordedIngestor", "RecordedWindow"]
 
 _BATCH = 10_000
 _EARLIEST, _LATEST = -(2**63), 2**63 - 1
-_NO_HEADERS = RawHeaders(b"NATS/1.0\r\n\r\n")
 # Two events of one time stay in the order in which they were received.
 _ORDER = ("time", "received", "sequence")
 _Row = tuple[str, bytes, bytes, int]
@@ -92,9 +90,8 @@ class RecordedIngestor(Ingestor):
         folder = Path(self._window.place)
         rows = _exported(folder, self._window) if folder.is_dir() else _recorded(self._window)
         for subject, headers, body, received in rows:
-            message = Message(subject, body, RawHeaders(headers) if headers else _NO_HEADERS)
             try:
-                event = unpack(DataEvent, message)
+                event = unpack(DataEvent, stored_message(subject, headers, body))
             except DecodeError:
                 self._damaged += 1
                 continue
@@ -170,11 +167,10 @@ def _recorded(window: RecordedWindow) -> Iterator[_Row]:
     database = Database(window.place)
     database.check()
     first, end = window.times
-    streams = select(POSITION.c.stream).where(POSITION.c.scope == window.scope)
     query = (
         select(EVENTS.c.subject, EVENTS.c.headers, EVENTS.c.body, EVENTS.c.received)
         .where(
-            EVENTS.c.stream.in_(streams),
+            EVENTS.c.stream.in_(streams_of(window.scope)),
             EVENTS.c.type == DataEvent.__name__,
             EVENTS.c.time >= first,
             EVENTS.c.time < end,

@@ -7,41 +7,23 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 from sqlalchemy import Connection, Select, func, select, tuple_, union_all
 
-from ingenium.bus.base import Message
 from ingenium.bus.envelope import unpack
-from ingenium.bus.headers import RawHeaders
 from ingenium.errors import ConfigError, WireError
-from ingenium.events import (
-    CancelEvent,
-    ControlEvent,
-    DataEvent,
-    DeadLetterEvent,
-    DenialEvent,
-    ExecutionEvent,
-    OrderEvent,
-    ReplaceEvent,
-    SignalEvent,
-)
+from ingenium.events import Event
 from ingenium.recorder.paging import after_page, latest_first, page_name, read_page, within
 from ingenium.recorder.schema import BARS, DENIALS, EVENTS, EXECUTIONS, ORDERS, SIGNALS
+from ingenium.recorder.stored_message import stored_message
 from ingenium.subjects.grammar import check_pattern, matches
 
 __all__ = ["EventFilter", "read_events"]
 
-_TYPES: dict[str, type[Any]] = {
-    kind.__name__: kind
-    for kind in (
-        CancelEvent, ControlEvent, DataEvent, DeadLetterEvent, DenialEvent, ExecutionEvent,
-        OrderEvent, ReplaceEvent, SignalEvent,
-    )
-}  # fmt: skip
+_TYPES: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Event)}
 _SYMBOLS = (BARS, SIGNALS, ORDERS, EXECUTIONS, DENIALS)
 _COLUMNS = ("stream", "sequence", "received", "time", "subject", "type", "id", "cause", "source")
-_NO_HEADERS = RawHeaders(b"NATS/1.0\r\n\r\n")
 _SPAN = 60 * 1_000_000_000
 _GROWTH = 8
 _BATCH = 1000
@@ -80,8 +62,8 @@ class EventFilter:
             )
         if self.event_type and self.event_type not in _TYPES:
             raise ConfigError(
-                f"type {self.event_type!r} is not known: use {', '.join(_TYPES)}, or the message "
-                "of an event of your own"
+                f"type {self.event_type!r} is not known: use {', '.join(sorted(_TYPES))}, or the "
+                "message of an event of your own"
             )
         if self.subject:
             check_pattern(self.subject)
@@ -169,11 +151,10 @@ def _spans(
 
 def _decoded(row: Any, own: type[Any] | None) -> tuple[Any, str]:
     body = bytes(row.body)
-    headers = RawHeaders(bytes(row.headers)) if row.headers else _NO_HEADERS
     kind = _TYPES.get(row.type, own)
     try:
         if kind is not None:
-            return unpack(kind, Message(row.subject, body, headers)), ""
+            return unpack(kind, stored_message(row.subject, bytes(row.headers), body)), ""
         return _json_object(body), ""
     except (WireError, ValueError, RecursionError) as error:
         return {"data_base64": base64.b64encode(body).decode()}, str(error)

@@ -13,7 +13,7 @@ from ingenium.events import DataEvent
 from ingenium.recorder.database import Database, failures
 from ingenium.recorder.header_facts import HeaderReader
 from ingenium.recorder.runs import BACKTEST
-from ingenium.recorder.schema import EVENTS, EXECUTIONS, ORDERS, POSITION, RUNS
+from ingenium.recorder.schema import EVENTS, EXECUTIONS, ORDERS, POSITION, RUNS, streams_of
 from ingenium.recorder.trace_event import TraceEvent, order_of_message
 from ingenium.recorder.trace_tree import Hop, TraceEvents, TraceTree
 from ingenium.subjects.names import data_subject
@@ -60,9 +60,7 @@ def recorded_trace(url: str, identifier: str, app: str | None, run: str | None) 
         if not scopes or (wanted is not None and wanted not in scopes):
             raise RecorderError(f"{database.text} holds nothing with the id {identifier!r}")
         scope = wanted or next(iter(scopes))
-        streams = connection.scalars(
-            select(POSITION.c.stream).where(POSITION.c.scope == scope)
-        ).all()
+        streams = connection.scalars(streams_of(scope)).all()
         senders = _senders(connection, scope)
         events = TraceEvents(
             _events(connection, select(*_COLUMNS).where(

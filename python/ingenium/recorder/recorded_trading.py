@@ -24,9 +24,9 @@ from ingenium.recorder.schema import (
     EXECUTIONS,
     GAPS,
     ORDERS,
-    POSITION,
     RUNS,
     SIGNALS,
+    streams_of,
 )
 from ingenium.recorder.trading_items import ItemRow, bar_item, endings_of, trading_items
 from ingenium.trading.period import read_period
@@ -61,6 +61,7 @@ class RecordedTrading:
         self._database = Database(place)
         self._database.check()
         self._scope = scope
+        self._streams = streams_of(scope)
         self._is_paper = is_paper
         self.clock = BarClock()
         self.items: list[TradingItem] = []
@@ -93,7 +94,7 @@ class RecordedTrading:
         with failures(self._database, "be read"), self._database.engine.connect() as connection:
             query = (
                 select(BARS)
-                .where(BARS.c.stream.in_(self._streams()))
+                .where(BARS.c.stream.in_(self._streams))
                 .order_by(BARS.c.received, BARS.c.sequence)
             )
             return [bar_item(dict(row._mapping)) for row in connection.execute(query)]  # noqa: SLF001
@@ -106,7 +107,7 @@ class RecordedTrading:
         wanted = {(row["symbol"], row["time"]) for row in fills if row["booked"]}
         begun, ended = {}, {}
         columns = BARS.c.symbol, BARS.c.time, BARS.c.period
-        query = select(*columns).where(BARS.c.stream.in_(self._streams()), BARS.c.period != "")
+        query = select(*columns).where(BARS.c.stream.in_(self._streams), BARS.c.period != "")
         with failures(self._database, "be read"), self._database.engine.connect() as connection:
             rows = connection.execute(query.execution_options(yield_per=_BATCH))
             for symbol, end, period in rows:
@@ -126,13 +127,10 @@ class RecordedTrading:
         bars = self.bars_of(executions)
         return lambda row: bars.get((row["symbol"], row["time"]), (0, row["time"]))[1]
 
-    def _streams(self) -> Any:
-        return select(POSITION.c.stream).where(POSITION.c.scope == self._scope)
-
     def _read(self, connection: Connection) -> None:
         query = (
             select(EVENTS.c.subject, EVENTS.c.time, EVENTS.c.received)
-            .where(EVENTS.c.stream.in_(self._streams()), EVENTS.c.type == DataEvent.__name__)
+            .where(EVENTS.c.stream.in_(self._streams), EVENTS.c.type == DataEvent.__name__)
             .order_by(EVENTS.c.received, EVENTS.c.sequence)
             .execution_options(yield_per=_BATCH)
         )
@@ -159,7 +157,7 @@ class RecordedTrading:
             Denied(row["symbol"], row["received"], row["reason"], row["detail"])
             for row in self._rows(connection, DENIALS)
         ]
-        gaps = select(GAPS).where(GAPS.c.stream.in_(self._streams())).order_by(GAPS.c.time)
+        gaps = select(GAPS).where(GAPS.c.stream.in_(self._streams)).order_by(GAPS.c.time)
         for gap in connection.execute(gaps):
             text = f"messages {gap.first} to {gap.last} of {gap.stream} were not recorded"
             self.gaps.append(RecordingGap(clock.after(gap.time), text))
@@ -180,7 +178,7 @@ class RecordedTrading:
                 EVENTS,
                 and_(EVENTS.c.stream == table.c.stream, EVENTS.c.sequence == table.c.sequence),
             )
-            .where(table.c.stream.in_(self._streams()))
+            .where(table.c.stream.in_(self._streams))
             .order_by(EVENTS.c.received, table.c.stream, table.c.sequence)
         )
         return [dict(row._mapping) for row in connection.execute(query)]  # noqa: SLF001

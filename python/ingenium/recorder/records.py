@@ -27,6 +27,7 @@ from ingenium.recorder.schema import (
     POSITION,
     POSITION_CHANGES,
     RUNS,
+    streams_of,
 )
 from ingenium.recorder.table_notes import deletion_notes, missing_notes
 from ingenium.trading.money import QUOTIENT
@@ -101,7 +102,7 @@ class Records:
         if symbol is not None:
             query = query.where(table.c.symbol == symbol)
         if app is not None:
-            query = query.where(table.c.stream.in_(self._streams(app)))
+            query = query.where(table.c.stream.in_(streams_of(app)))
         query = after_page(query, table, "time", after).order_by(*latest_first(table, "time"))
         query = query.limit(limit + 1)
         rows = self._rows(query)
@@ -296,7 +297,7 @@ class Records:
         wanted = EventFilter(type, subject, symbol, since, until, message)
         streams = select(POSITION.c.stream)
         if app is not None:
-            streams = self._streams(app)
+            streams = streams_of(app)
         with failures(self._database, "be read"), self._database.engine.connect() as connection:
             found = list(connection.scalars(streams))
             names, rows, more = read_events(connection, found, wanted, limit, after)
@@ -395,9 +396,6 @@ class Records:
                 where = self._database.text
                 notes = [*missing_notes(connection, app, column, symbol, where), *notes]
             return notes
-
-    def _streams(self, app: str) -> Select[tuple[str]]:
-        return select(POSITION.c.stream).where(POSITION.c.scope == app)
 
     def _rows(self, query: Select[Any]) -> Sequence[Any]:
         with failures(self._database, "be read"), self._database.engine.connect() as connection:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Column, Index, MetaData, Table
+from sqlalchemy import Column, Index, MetaData, Select, Table, select
 
 from ingenium.recorder.columns import amount, blob, moment, number, text
 
@@ -38,6 +38,7 @@ __all__ = [
     "VIEWED",
     "Row",
     "Rows",
+    "streams_of",
 ]
 
 Row = tuple[Any, ...]
@@ -296,3 +297,8 @@ DERIVED = (
 """Tables derived from the events alone."""
 VIEWED = tuple(table for table in METADATA.sorted_tables if table not in {BOOKS, OPENING_BOOKS})
 """Tables that have a view with readable times."""
+
+
+def streams_of(scope: str) -> Select[str]:
+    """Return the query of the names of the streams of a scope."""
+    return select(POSITION.c.stream).where(POSITION.c.scope == scope)

@@ -9,7 +9,7 @@ from sqlalchemy import Column, Connection, func, select
 
 from ingenium.recorder.record_table import time_text
 from ingenium.recorder.runs import LIVE
-from ingenium.recorder.schema import POSITION, RETENTION, RUNS
+from ingenium.recorder.schema import POSITION, RETENTION, RUNS, streams_of
 
 __all__ = ["Deletion", "deletion_notes", "deletions", "missing_notes"]
 
@@ -105,8 +105,7 @@ def _unknown_symbol(
     table = column.table
     query = select(column).distinct()
     if app is not None:
-        streams = select(POSITION.c.stream).where(POSITION.c.scope == app)
-        query = query.where(table.c.stream.in_(streams))
+        query = query.where(table.c.stream.in_(streams_of(app)))
     if connection.execute(query.where(column == symbol).limit(1)).first() is not None:
         return []
     found = connection.scalars(query.order_by(column).limit(_LISTED + 1)).all()

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ingenium.bus.base import Message
 from ingenium.bus.envelope import CAUSE, source_of, unpack
-from ingenium.bus.headers import RawHeaders
 from ingenium.bus.nats.direct_reader import KeptMessage
 from ingenium.bus.stream import MESSAGE_ID
 from ingenium.errors import DecodeError
@@ -23,14 +21,13 @@ from ingenium.events import (
     SignalEvent,
 )
 from ingenium.recorder.instants import nanoseconds
+from ingenium.recorder.stored_message import stored_message, trace_id_in
 from ingenium.runtime.durable.causes import CAUSE_TIME
 from ingenium.runtime.replay import time_of
 from ingenium.subjects.names import event_type_of
-from ingenium.telemetry.trace_context import TRACEPARENT, parse_traceparent
 
 __all__ = ["TraceEvent", "order_of_message", "trace_event"]
 
-_NO_HEADERS = RawHeaders(b"NATS/1.0\r\n\r\n")
 _NAMES: dict[type[Any], str] = {
     DataEvent: "data",
     SignalEvent: "signal",
@@ -89,10 +86,7 @@ class TraceEvent:
     @property
     def trace_id(self) -> str:
         """Trace id of the header, 32 hexadecimal digits; empty without the header."""
-        if TRACEPARENT.encode() not in self.headers.lower():
-            return ""
-        found = parse_traceparent(RawHeaders(self.headers).get(TRACEPARENT, ""))
-        return "" if found is None else found.trace_id
+        return trace_id_in(self.headers)
 
     @property
     def symbol(self) -> str:
@@ -121,7 +115,8 @@ def order_of_message(type_name: str, subject: str, headers: bytes, body: bytes) 
 def trace_event(stream: str, kept: KeptMessage) -> TraceEvent:
     """Return the event of a message of a stream."""
     event = _decoded(kept.subject, kept.headers, kept.payload)
-    headers = RawHeaders(kept.headers) if kept.headers else _NO_HEADERS
+    message = stored_message(kept.subject, kept.headers, kept.payload)
+    headers = message.headers
     kind = event_type_of(kept.subject)
     return TraceEvent(
         stream,
@@ -136,7 +131,7 @@ def trace_event(stream: str, kept: KeptMessage) -> TraceEvent:
         kept.received,
         kept.headers,
         kept.payload,
-        source_of(Message(kept.subject, kept.payload, headers)),
+        source_of(message),
     )
 
 
@@ -145,7 +140,7 @@ def _decoded(subject: str, headers: bytes, body: bytes) -> Any:
     if kind is None:
         return None
     try:
-        return unpack(kind, Message(subject, body, RawHeaders(headers) if headers else _NO_HEADERS))
+        return unpack(kind, stored_message(subject, headers, body))
     except DecodeError:
         return None
 

@@ -51,7 +51,6 @@ class MetricsMiddleware(Middleware):
         self, metrics: ProcessMetrics, elapsed: Callable[[], float] = perf_counter
     ) -> None:
         self.metrics = metrics
-        self._metrics = metrics
         self._elapsed = elapsed
         self._orders: dict[str, float] = {}
         self._buses: WeakSet[Bus] = WeakSet()
@@ -63,7 +62,7 @@ class MetricsMiddleware(Middleware):
             bus.on_incident(self._count_incident)
 
     def _count_incident(self, incident: Incident) -> None:
-        self._metrics.incidents.add(incident.kind.value)
+        self.metrics.incidents.add(incident.kind.value)
 
     def record_latency(self, component: str, events: Sequence[Event], seconds: float) -> None:
         """Record the age of the bar that caused signals and orders.
@@ -75,15 +74,15 @@ class MetricsMiddleware(Middleware):
         """
         for event in events:
             if isinstance(event, SignalEvent):
-                self._metrics.latency.record(seconds, component, Stage.BAR_TO_SIGNAL.value)
+                self.metrics.latency.record(seconds, component, Stage.BAR_TO_SIGNAL.value)
             elif isinstance(event, OrderEvent):
-                self._metrics.latency.record(seconds, component, Stage.BAR_TO_ORDER.value)
+                self.metrics.latency.record(seconds, component, Stage.BAR_TO_ORDER.value)
 
     def after(self, handling: Handling, outcome: Outcome) -> None:
         """Count one call."""
         if handling.runner is RunnerKind.WARM_UP:
             return
-        metrics, name, item = self._metrics, handling.component.name, handling.item
+        metrics, name, item = self.metrics, handling.component.name, handling.item
         what = str(handling.kind) if item is None else _type_of(item)
         if outcome.is_refused:
             metrics.refused.add(name, what)
@@ -112,18 +111,18 @@ class MetricsMiddleware(Middleware):
         if event.update in _FILLS:
             if (sent := self._orders.pop(event.order_id, None)) is not None:
                 seconds = self._elapsed() - sent
-                self._metrics.latency.record(seconds, name, Stage.ORDER_TO_FILL.value)
+                self.metrics.latency.record(seconds, name, Stage.ORDER_TO_FILL.value)
         elif event.update in _ENDS:
             self._orders.pop(event.order_id, None)
 
     def _count(self, name: str, event: Event) -> None:
-        self._metrics.sent.add(name, type(event).__name__)
+        self.metrics.sent.add(name, type(event).__name__)
         if isinstance(event, ExecutionEvent):
-            self._metrics.reports.add(name, event.update or "")
+            self.metrics.reports.add(name, event.update or "")
         elif isinstance(event, DenialEvent):
-            self._metrics.denied.add(name, event.reason)
+            self.metrics.denied.add(name, event.reason)
         elif isinstance(event, DeadLetterEvent):
-            self._metrics.dead_letters.add(name)
+            self.metrics.dead_letters.add(name)
 
 
 def _type_of(item: Sent | Bar) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ingenium.errors import ConfigError
@@ -64,10 +65,8 @@ def open_export(environment: Mapping[str, str], service: str) -> OtelExport | No
     """
     if not is_asked_for(environment):
         return None
-    try:
+    with _named_if_missing():
         from ingenium.telemetry.otel_export import OtelExport
-    except ImportError as error:
-        raise ConfigError(_MISSING.format(error.name or "OpenTelemetry")) from None
     return OtelExport(environment, service)
 
 
@@ -83,10 +82,8 @@ def open_metrics(
     """
     if not is_asked_for(environment, "metrics"):
         return None
-    try:
+    with _named_if_missing():
         from ingenium.telemetry.otel_metrics import OtelMetrics
-    except ImportError as error:
-        raise ConfigError(_MISSING.format(error.name or "OpenTelemetry")) from None
     return OtelMetrics(environment, service, metrics)
 
 
@@ -99,8 +96,14 @@ def open_logs(environment: Mapping[str, str], service: str) -> OtelLogs | None:
     """
     if not is_asked_for(environment, "logs"):
         return None
-    try:
+    with _named_if_missing():
         from ingenium.telemetry.otel_logs import OtelLogs
+    return OtelLogs(environment, service)
+
+
+@contextmanager
+def _named_if_missing() -> Iterator[None]:
+    try:
+        yield
     except ImportError as error:
         raise ConfigError(_MISSING.format(error.name or "OpenTelemetry")) from None
-    return OtelLogs(environment, service)
