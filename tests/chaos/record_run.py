@@ -82,11 +82,16 @@ class _Run:
             command=("record", _APP, "--database", url),
         )  # fmt: skip
         self._grown = asyncio.Event()
+        self._struck = asyncio.Event()
+        # Events that may be published now: else a recorder that is fast would have all of them
+        # before it is killed for the last time, and need not be started once more.
+        self._allowed = events
         self._publishing: asyncio.Task[dict[str, tuple[str, int]]] | None = None
 
     async def run(self, strikes: int, say: Callable[[str], None]) -> None:
         """Publish, strike, and compare at the end."""
         outcome = self.outcome
+        self._allowed = outcome.events // (strikes + 1)
         try:
             publishing = self._publishing = asyncio.create_task(self._publish())
             began = monotonic()
@@ -95,6 +100,8 @@ class _Run:
                 part = (number - self._random.random()) / (strikes + 1)
                 await self._until(int(part * outcome.events))
                 await self._strike(number)
+                self._allowed = outcome.events * (number + 1) // (strikes + 1)
+                self._struck.set()
                 say(f"strike {number} of {strikes} at {part:.0%} of {outcome.events:,} events")
             lasts = await publishing
             await self._until(outcome.events)
@@ -125,7 +132,10 @@ class _Run:
             money, data = await open_stream(bus, MONEY_STREAM), await open_stream(bus, _DATA)
             sent = bars = 0
             while sent < self.outcome.events:
-                count = min(_CHUNK, self.outcome.events - sent)
+                while sent >= self._allowed:
+                    self._struck.clear()
+                    await self._struck.wait()
+                count = min(_CHUNK, self._allowed - sent)
                 for bar in self._made.bars(count // 2):
                     await bus.publish(bar.subject, bar.payload, bar.headers)
                 bars += count // 2
@@ -168,10 +178,16 @@ class _Run:
         kind = kinds[number % len(kinds)]
         self.outcome.strikes[kind] += 1
         if kind != "database":
+            before = self._recorder.starts
             self._recorder.kill()
         if self._database is not None and kind != "recorder":
             self._database.kill()
             await asyncio.to_thread(self._database.start)
+        if kind != "database":
+            # The next kill must not come while there is nothing to kill.
+            async with asyncio.timeout(_LIMIT_SECONDS):
+                while self._recorder.starts == before:
+                    await asyncio.sleep(_LOOK_SECONDS / 10)
 
 
 async def _append(stream: NatsStream, message: Message) -> None:
