@@ -41,7 +41,7 @@ class Monitor:
 
 
 class World:
-    def __init__(self, url: str, executor: Any = None) -> None:
+    def __init__(self, url: str, executor: Any = None, order: str = ORDER) -> None:
         self.now = 0.0
         self.halts: list[str] = []
         self.notices: list[str] = []
@@ -51,7 +51,7 @@ class World:
             executor=executor or Executor("executor"),
         )
         self.watch = ServerMonitor(
-            url, app, self._halt, self.notices.append, elapsed=lambda: self.now
+            url, app, self._halt, self.notices.append, order=order, elapsed=lambda: self.now
         )
 
     async def _halt(self, reason: str) -> None:
@@ -124,6 +124,23 @@ async def test_program_that_takes_orders_too_is_named_once(server: EmbeddedServe
     assert notice.startswith("my go executor (")
     assert "each one is worked twice, by it and by 'executor'" in notice
     await own.close()
+    await other.close()
+
+
+async def test_program_that_takes_orders_of_an_app_with_a_prefix_is_named(
+    server: EmbeddedServer,
+) -> None:
+    world = World(server.monitor_url, order=f"desk.{ORDER}")
+    other = await NatsBus.connect(server.url, name="a copy")
+    await other.subscribe(ORDER, lambda message: None)
+    await other.flush()
+    await world.watch.check_readers()
+    assert world.notices == []
+    await other.subscribe(f"desk.{ORDER}", lambda message: None)
+    await other.flush()
+    await world.watch.check_readers()
+    (notice,) = world.notices
+    assert f"subscribes to desk.{ORDER} too" in notice
     await other.close()
 
 

@@ -47,6 +47,7 @@ from ingenium.nats_server.accounts import OPERATOR
 from ingenium.runtime.durable.control import publish_control
 from ingenium.runtime.handler_limit import REPLAY_LIMIT, HandlerLimit
 from ingenium.runtime.replay import OnStep, ReplayResult
+from ingenium.subjects.names import ORDER
 
 __all__ = ["run_app", "run_component"]
 
@@ -196,7 +197,14 @@ async def run_app(
                 )
                 async with (
                     attend(bus) if attend is not None else nullcontext(),
-                    watched_server(access.monitor_url, app, halt, on_notice, care.is_away),
+                    watched_server(
+                        access.monitor_url,
+                        app,
+                        halt,
+                        on_notice,
+                        bus.space.to_server(ORDER),
+                        care.is_away,
+                    ),
                     observed_programs(bus, app, parts),
                     watched_symbols(bus, app, on_notice),
                 ):

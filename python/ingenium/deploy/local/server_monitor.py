@@ -6,16 +6,18 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.parse import quote
 
-from ingenium.bus.roles import OPERATOR, READER, owner_of
 from ingenium.components import App, Executor
 from ingenium.deploy.local.monitoring import ask_page
+from ingenium.deploy.local.server_connections import (
+    Connection,
+    foreign_readers,
+    read_connections,
+)
 from ingenium.subjects.names import ORDER
 
-__all__ = ["ServerMonitor", "foreign_readers", "health_problem", "watched_server"]
+__all__ = ["ServerMonitor", "health_problem", "watched_server"]
 
 _EVERY_SECONDS = 1.0
 _PATIENCE_SECONDS = 5.0
@@ -33,6 +35,7 @@ class ServerMonitor:
         app: App of the server.
         halt: Halts trading with a reason.
         on_notice: Takes what everybody must know.
+        order: Subject of orders on the server.
         is_away: Whether the server is being restarted, which does not count as unhealthy.
         pause: Waits until the next poll.
         elapsed: Seconds, by a clock that only goes forward; the event loop's when left out.
@@ -45,6 +48,7 @@ class ServerMonitor:
         halt: Callable[[str], Awaitable[None]],
         on_notice: Callable[[str], None],
         *,
+        order: str = ORDER,
         is_away: Callable[[], bool] = lambda: False,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
         elapsed: Callable[[], float] | None = None,
@@ -52,6 +56,7 @@ class ServerMonitor:
         self._is_away = is_away
         self._url = monitor_url
         self._app = app
+        self._order = order
         self._halt = halt
         self._on_notice = on_notice
         self._pause = pause
@@ -93,12 +98,14 @@ class ServerMonitor:
         if not isinstance(self._app.executor, Executor):
             return  # An external executor of the app is expected to subscribe.
         own = {component.name for component in self._app.components}
-        for reader in await asyncio.to_thread(foreign_readers, self._url, own):
+        connections = await asyncio.to_thread(read_connections, self._url)
+        for each in foreign_readers(connections or (), own, self._order):
+            reader = _description(each)
             if reader not in self._warned:
                 self._warned.add(reader)
                 self._on_notice(
-                    f"{reader} subscribes to {ORDER} too: if it works orders, each one is worked "
-                    f"twice, by it and by {self._app.executor.name!r}; stop one of them"
+                    f"{reader} subscribes to {self._order} too: if it works orders, each one is "
+                    f"worked twice, by it and by {self._app.executor.name!r}; stop one of them"
                 )
 
 
@@ -108,6 +115,7 @@ async def watched_server(
     app: App,
     halt: Callable[[str], Awaitable[None]],
     on_notice: Callable[[str], None],
+    order: str,
     is_away: Callable[[], bool] = lambda: False,
 ) -> AsyncIterator[None]:
     """Monitor a server for the duration of the context; arguments as for `ServerMonitor`.
@@ -117,12 +125,13 @@ async def watched_server(
         app: See there.
         halt: See there.
         on_notice: See there.
+        order: See there.
         is_away: See there.
     """
     if monitor_url is None:
         yield
         return
-    watch = ServerMonitor(monitor_url, app, halt, on_notice, is_away=is_away)
+    watch = ServerMonitor(monitor_url, app, halt, on_notice, order=order, is_away=is_away)
     watching = asyncio.create_task(watch.run())
     try:
         yield
@@ -131,40 +140,10 @@ async def watched_server(
         await asyncio.gather(watching, return_exceptions=True)
 
 
-def foreign_readers(monitor_url: str, own: set[str]) -> list[str]:
-    """Return foreign subscribers to orders, without readers and operators.
-
-    Args:
-        monitor_url: Monitoring URL of the server.
-        own: Names of the connections of the app's components.
-
-    Returns:
-        Descriptions; empty if the server does not answer.
-    """
-    try:
-        query = f"subs=1&limit=4096&test={quote(ORDER, safe='')}"
-        subscriptions = ask_page(f"{monitor_url}/subsz?{query}").get("subscriptions_list") or ()
-        connections = ask_page(f"{monitor_url}/connz?auth=1&limit=4096").get("connections") or ()
-    except (URLError, OSError, ValueError):
-        return []
-    # A subscription without a connection is that of the stream of orders.
-    by_number = {each["cid"]: each for each in connections}
-    found: dict[int, str] = {}
-    for subscription in subscriptions:
-        connection = by_number.get(subscription.get("cid"))
-        if connection is None or connection.get("name") in own:
-            continue
-        user = str(connection.get("authorized_user", ""))
-        if owner_of(user)[0] not in {READER, OPERATOR}:
-            found[connection["cid"]] = _describe(connection, user)
-    return list(found.values())
-
-
-def _describe(connection: dict[str, Any], user: str) -> str:
-    name = connection.get("name") or "a program without a name"
-    parts = [str(connection.get("lang", "")), f"user {user}" if user else ""]
-    where = f"{connection.get('ip', '?')}:{connection.get('port', '?')}"
-    return f"{name} ({', '.join(part for part in (*parts, where) if part)})"
+def _description(reader: Connection) -> str:
+    name = reader.name or "a program without a name"
+    parts = (reader.language, f"user {reader.user}" if reader.user else "", reader.where)
+    return f"{name} ({', '.join(filter(None, parts))})"
 
 
 def health_problem(monitor_url: str) -> str | None:

@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 from ingenium import _version
 from ingenium.bus import NatsBus, NatsOptions
 from ingenium.bus.nats.credentials import options_for
-from ingenium.bus.roles import OPERATOR, READER, owner_of
 from ingenium.components import App, Executor
 from ingenium.components.component import role_of
 from ingenium.config import Settings
 from ingenium.deploy.local.access import accounts_of
-from ingenium.deploy.local.server_connections import Connection
+from ingenium.deploy.local.server_connections import Connection, foreign_readers
 from ingenium.errors import IngeniumError
 from ingenium.nats_server.identity import ServerIdentity, identify
 from ingenium.operations.doctor.findings import Examination
@@ -21,7 +20,7 @@ from ingenium.operations.live_view import read_live_view
 from ingenium.subjects.grammar import matches
 from ingenium.subjects.names import ORDER
 
-__all__ = ["check_readers", "check_rights", "check_versions", "foreign"]
+__all__ = ["check_readers", "check_rights", "check_versions"]
 
 _CONNECT_SECONDS = 3.0
 _LISTED = 4
@@ -129,7 +128,9 @@ def check_readers(
     if not isinstance(app.executor, Executor):
         return
     own = {component.name for component in app.components} | {f"ingenium {app.name}"}
-    for connection in foreign(connections, own, order):
+    for connection in foreign_readers(connections, own, order):
+        if connection.name.startswith(_OWN_TOOLS):
+            continue
         subjects = [each for each in connection.subjects if matches(each, order)]
         name = connection.name or "a program without a name"
         user = f", user {connection.user}" if connection.user else ""
@@ -139,24 +140,6 @@ def check_readers(
             examination.warning("subscribers", problem, cure)
         else:
             examination.error("subscribers", problem, cure)
-
-
-def foreign(connections: Sequence[Connection], own: set[str], order: str) -> list[Connection]:
-    """Return the connections that read orders and are no part or tool of the app.
-
-    Args:
-        connections: Connections of a server.
-        own: Names of the app's own connections.
-        order: Subject of orders on the server.
-    """
-    return [
-        each
-        for each in connections
-        if any(matches(subject, order) for subject in each.subjects)
-        and each.name not in own
-        and not each.name.startswith(_OWN_TOOLS)
-        and owner_of(each.user)[0] not in {READER, OPERATOR}
-    ]
 
 
 async def check_versions(examination: Examination, bus: NatsBus, app: str) -> None:
