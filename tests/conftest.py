@@ -4,6 +4,7 @@ import asyncio
 import signal
 import socket
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,19 @@ def pytest_sessionstart():
 
     if compiling.libraries() and not compiling.are_fresh():
         pytest.exit("what is compiled is not what is written: make compile, or COMPILE=0", 2)
+
+
+@pytest.fixture(autouse=True)
+def no_export_outlives_its_test():
+    """Wait for the threads that still export telemetry to a dead collector.
+
+    Their retries draw from `random`, which Hypothesis refuses while it draws for a later test.
+    """
+    yield
+    for thread in threading.enumerate():
+        if thread.name.startswith(("Otel", "telemetry-close")):
+            thread.join(40)
+            assert not thread.is_alive(), f"the test leaves {thread.name} behind"
 
 
 @pytest.fixture(scope="session")
