@@ -117,6 +117,8 @@ async def recorded_beside(
     on_notice: Callable[[str], None],
     parameters: Mapping[str, Any] | None = None,
     metrics: ProcessMetrics | None = None,
+    *,
+    policy: RetentionPolicy | None = None,
 ) -> AsyncIterator[None]:
     """Record an app that runs in this process, for as long as it runs.
 
@@ -129,13 +131,22 @@ async def recorded_beside(
         on_notice: Called with messages for the operator.
         parameters: Settings and code of the app, as of `ingenium.backtest.app_settings`.
         metrics: See `record_app`.
+        policy: What to keep of the recording; everything when left out.
     """
     stop = asyncio.Event()
 
     async def record() -> None:
         try:
             run_id = await asyncio.to_thread(begin_run, database, app, LIVE, parameters or {})
-            await record_app(app, settings, database, stop, on_notice=on_notice, metrics=metrics)
+            await record_app(
+                app,
+                settings,
+                database,
+                stop,
+                policy=policy,
+                on_notice=on_notice,
+                metrics=metrics,
+            )
             await asyncio.to_thread(end_run, database, run_id)
         except Exception as error:  # noqa: BLE001 - nothing of it may end the app
             on_notice(f"RECORDING HAS STOPPED, trading goes on: {error}")
