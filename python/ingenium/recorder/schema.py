@@ -153,6 +153,7 @@ EXECUTIONS = Table(
     text("source"),
     Index("executions_order_id", "order_id"),
     Index("executions_time", "booked", "time"),
+    Index("executions_symbol", "symbol", "booked", "time"),
 )
 DENIALS = Table(
     "denials",
