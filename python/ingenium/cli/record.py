@@ -63,8 +63,8 @@ def record(
 ) -> None:
     """Record every event of an app in a database, until Ctrl+C.
 
-    It reads as a reader, who can place no order, from where it stopped before. What the streams no
-    longer hold is written down as a gap.
+    It reads with a user of its own, who can place no order, from where it stopped before. What the
+    streams no longer hold is written down as a gap.
     """
     from ingenium.recorder import require
 
@@ -98,7 +98,7 @@ def record(
         return
     settings = place.settings
     if not place.is_told:
-        # Found again as a reader: what the app's folder names is for operators.
+        # Found again as the recorder: what the app's folder names is for operators.
         settings = replace(settings, nats_server=settings_with(server).nats_server)
     # An app without a server leaves no empty database behind.
     settings = with_running_server(place.app, settings)

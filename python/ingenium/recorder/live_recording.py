@@ -1,4 +1,4 @@
-"""Record a live app: find its server, connect as a reader, and report progress."""
+"""Record a live app: find its server, connect as its recorder, and report progress."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from ingenium.bus import NatsBus
 from ingenium.bus.nats.credentials import options_for
 from ingenium.bus.nats.options import NatsOptions
-from ingenium.bus.roles import READER
+from ingenium.bus.roles import RECORDER
 from ingenium.config import Settings
 from ingenium.errors import ConfigError
 from ingenium.nats_server import running_servers
@@ -90,7 +90,7 @@ def with_running_server(app: str, settings: Settings) -> Settings:
     """
     if settings.nats_server:
         return settings
-    running = running_servers(settings.data_directory / app, READER)
+    running = running_servers(settings.data_directory / app, RECORDER)
     if not running:
         raise ConfigError(
             f"app {app!r} has no running server: start the app with ingenium run in this "
@@ -105,7 +105,7 @@ async def _connect(app: str, settings: Settings) -> NatsBus:
     return await NatsBus.connect(
         settings.nats_server,
         name=f"recorder of {app}",
-        options=options_for(settings, READER, options),
+        options=options_for(settings, RECORDER, options),
     )
 
 
