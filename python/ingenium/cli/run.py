@@ -6,7 +6,7 @@ import asyncio
 import json as jsonlib
 import logging
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,7 +27,12 @@ from ingenium.cli.log_options import LogFormatOption, LogLevelOption, start_logs
 from ingenium.cli.money import denial_line, fill_line, print_money
 from ingenium.cli.progress_bar import StepProgress
 from ingenium.cli.record import DatabaseOption
-from ingenium.cli.run_record import Attend, check_record_options, recorded_too
+from ingenium.cli.run_record import (
+    Attend,
+    check_record_options,
+    recorded_replay,
+    recorded_too,
+)
 from ingenium.cli.stop import INTERRUPTED
 from ingenium.cli.targets import AppTarget
 from ingenium.components import (
@@ -41,7 +46,7 @@ from ingenium.components import (
 from ingenium.config import Settings
 from ingenium.errors import ConfigError, FeedError, LockstepError
 from ingenium.runtime.app_telemetry import observed
-from ingenium.runtime.replay import ReplayResult
+from ingenium.runtime.replay import OnLines, ReplayResult
 
 if TYPE_CHECKING:
     from ingenium.operations.account_money import AppMoney
@@ -107,7 +112,10 @@ def run(
         bool, typer.Option("--quiet", help="Live: do not print a line per fill and denial.")
     ] = False,
     record: Annotated[
-        bool, typer.Option("--record", help="Live: record every event in a database; see --keep.")
+        bool,
+        typer.Option(
+            "--record", help="Record every event in a database; with live data see --keep."
+        ),
     ] = False,
     database: DatabaseOption = None,
     keep: KeepOption = None,
@@ -133,11 +141,21 @@ def run(
     _check_flags(
         loaded,
         of_history={"--verify": verify, "--exact": exact, "--trades": trades is not None},
-        of_live={"--adopt": adopt, "--quiet": quiet, "--record": record},
+        of_live={
+            "--adopt": adopt,
+            "--quiet": quiet,
+            "--keep": keep is not None,
+            "--archive": archive is not None,
+        },
         of_whole=(
             {} if component is None else {"--quiet": quiet, "--json": json, "--record": record}
         ),
     )
+    if component is not None and record:
+        raise ConfigError(
+            f"--record does nothing with --component {component}: ingenium run without --component "
+            "records history, and ingenium record a live app"
+        )
     policy = check_record_options(database, keep, archive, record=record)
     if exact:
         _check_exact(loaded)
@@ -162,15 +180,24 @@ def run(
         if record and attend is not None:
             attend = recorded_too(loaded, app, settings, database, policy, attend, messages)
         try:
-            result = run_whole(
-                loaded,
-                app,
-                settings,
-                attend,
-                processes=processes,
-                adopt=adopt,
-                console=messages,
-            )
+            with ExitStack() as stack:
+                recording = None
+                if record and loaded.historical:
+                    recording = stack.enter_context(
+                        recorded_replay(loaded, settings, database, messages)
+                    )
+                result = run_whole(
+                    loaded,
+                    app,
+                    settings,
+                    attend,
+                    processes=processes,
+                    adopt=adopt,
+                    console=messages,
+                    on_lines=None if recording is None else recording.add,
+                )
+                if recording is not None and result is not None:
+                    recording.end_replay(result, loaded, app)
         finally:
             if watch is not None and watch.money is not None:
                 print_final_money(loaded, watch.money, as_json=json)
@@ -301,8 +328,19 @@ def run_whole(
     processes: bool,
     adopt: bool,
     console: Console,
+    on_lines: OnLines | None = None,
 ) -> ReplayResult | None:
     """Run all components of an app, and show its progress and notices.
+
+    Args:
+        app: The app.
+        target: The app, as on the command line.
+        settings: Settings of the command.
+        attend: Watches a live app.
+        processes: Whether each component runs in its own process.
+        adopt: Whether live components accept the present state.
+        console: For progress and notices.
+        on_lines: Called with the events of a replay as they are digested.
 
     Returns:
         The result of a replay; ``None`` for live data.
@@ -351,6 +389,7 @@ def run_whole(
                 on_notice=on_notice,
                 on_ready=on_ready,
                 attend=attend,
+                on_lines=on_lines,
             )
         )
 

@@ -1,9 +1,9 @@
-"""``--record`` of ``ingenium run``."""
+"""``--record`` of ``ingenium run``, on live data and on history."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,14 +12,15 @@ from rich.console import Console
 from ingenium.cli.keep_options import policy_of
 from ingenium.components import App
 from ingenium.config import Settings
-from ingenium.errors import ConfigError
+from ingenium.errors import ConfigError, IngeniumError
 from ingenium.runtime.app_telemetry import metrics_of
 
 if TYPE_CHECKING:
     from ingenium.bus import NatsBus
+    from ingenium.recorder.backtest_recording import BacktestRecording
     from ingenium.recorder.retention import RetentionPolicy
 
-__all__ = ["Attend", "check_record_options", "recorded_too"]
+__all__ = ["Attend", "check_record_options", "recorded_replay", "recorded_too"]
 
 Attend = Callable[["NatsBus"], AbstractAsyncContextManager[None]]
 """Makes what watches a live app for as long as it runs."""
@@ -44,6 +45,37 @@ def check_record_options(
 
     require()
     return policy_of(keep, archive)
+
+
+@contextmanager
+def recorded_replay(
+    app: App, settings: Settings, url: str | None, console: Console
+) -> Iterator[BacktestRecording]:
+    """Record a run over history for the duration of the context, and print its id.
+
+    Args:
+        app: The app.
+        settings: Settings of the command.
+        url: Database to write to; that of the app when ``None``.
+        console: For the id of the run.
+
+    Raises:
+        RecorderError: The database cannot be written.
+    """
+    from ingenium.deploy.local.app_space import settings_of
+    from ingenium.recorder.backtest_recording import BacktestRecording
+    from ingenium.recorder.live_recording import default_url, open_database
+    from ingenium.recorder.runs import REPLAY
+
+    settings = settings_of(app, settings)
+    database = open_database(url or default_url(settings, app.name))
+    with BacktestRecording(database, app.name, REPLAY) as recording:
+        try:
+            yield recording
+        except IngeniumError as error:
+            recording.fail(error)
+            raise
+        console.print(f"recorded as {recording.run_id}", markup=False, highlight=False)
 
 
 def recorded_too(

@@ -254,7 +254,7 @@ RUNS = Table(
     METADATA,
     text("id", is_key=True),
     text("app"),
-    # "live", "backtest" or "sweep".
+    # "live", "backtest", "replay" or "sweep".
     text("kind"),
     moment("started"),
     # 0 while the run is active.

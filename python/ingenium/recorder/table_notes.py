@@ -88,7 +88,8 @@ def _unknown_app(connection: Connection, app: str, where: str) -> list[str]:
         return []
     run = connection.execute(select(RUNS.c.kind).where(RUNS.c.app == app).limit(1)).first()
     if run is not None and run.kind != LIVE:
-        return [f"of {app} there are only backtests in {where}: see ingenium runs, and use --run"]
+        only = f"of {app} there are only backtests and replays in {where}"
+        return [f"{only}: see ingenium runs, and use --run"]
     runs = select(RUNS.c.id)
     scopes = connection.scalars(
         select(POSITION.c.scope)
