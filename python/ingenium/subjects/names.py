@@ -28,6 +28,7 @@ __all__ = [
     "ALL_DATA",
     "ALL_EVENTS",
     "CANCEL",
+    "COMPONENT_COMMANDS",
     "CONTROL",
     "DATA",
     "DEAD_LETTER",
@@ -81,6 +82,8 @@ CONTROL = "ingenium.control"
 """Prefix of control subjects."""
 TRADING = "ingenium.control.trading"
 """State of trading; the last message applies."""
+COMPONENT_COMMANDS = "ingenium.control.component"
+"""What operators had single components do, for those who look on: it commands nothing."""
 
 MAX_SYMBOL_LENGTH = 64
 """In characters; longer symbols are refused, far below a server's limit for subjects."""
