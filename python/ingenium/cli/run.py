@@ -6,7 +6,7 @@ import asyncio
 import json as jsonlib
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,13 +38,14 @@ from ingenium.components import (
 )
 from ingenium.config import Settings
 from ingenium.errors import ConfigError, FeedError, LockstepError
-from ingenium.runtime.app_telemetry import metrics_of, observed
+from ingenium.runtime.app_telemetry import exported, metrics_of, observed
 from ingenium.runtime.replay import ReplayResult
 
 if TYPE_CHECKING:
     from ingenium.bus import NatsBus
     from ingenium.operations.account_money import AppMoney
     from ingenium.operations.run_watch import RunWatch
+    from ingenium.telemetry.metrics import ProcessMetrics
 
 __all__ = ["hide_logged_denials", "print_final_money", "run", "run_whole", "watch_of"]
 
@@ -160,21 +161,25 @@ def run(
             hide_logged_denials()
         watch = None if loaded.historical else watch_of(loaded, messages, quiet=quiet)
         attend: Attend | None = None if watch is None else watch.watch
-        if record and attend is not None:
-            attend = _recorded(loaded, app, settings, database, attend, messages)
-        try:
-            result = run_whole(
-                loaded,
-                app,
-                settings,
-                attend,
-                processes=processes,
-                adopt=adopt,
-                console=messages,
-            )
-        finally:
-            if watch is not None and watch.money is not None:
-                print_final_money(loaded, watch.money, as_json=json)
+        with ExitStack() as stack:
+            if record and attend is not None:
+                # The recorder is in this process, and the components export in theirs.
+                own = exported(f"{loaded.name}-recorder", settings.environment)
+                metrics = stack.enter_context(own) if processes else None
+                attend = _recorded(loaded, app, settings, database, attend, messages, metrics)
+            try:
+                result = run_whole(
+                    loaded,
+                    app,
+                    settings,
+                    attend,
+                    processes=processes,
+                    adopt=adopt,
+                    console=messages,
+                )
+            finally:
+                if watch is not None and watch.money is not None:
+                    print_final_money(loaded, watch.money, as_json=json)
     if result is None:
         return
     same = _verify(app, result, messages) if verify and result.complete else None
@@ -246,9 +251,25 @@ def watch_of(app: App, console: Console, *, quiet: bool) -> RunWatch:
 
 
 def _recorded(
-    app: App, target: str, settings: Settings, url: str | None, attend: Attend, console: Console
+    app: App,
+    target: str,
+    settings: Settings,
+    url: str | None,
+    attend: Attend,
+    console: Console,
+    metrics: ProcessMetrics | None,
 ) -> Attend:
-    """Return what watches a live app and records it too."""
+    """Return what watches a live app and records it too.
+
+    Args:
+        app: The app.
+        target: The app, as named on the command line.
+        settings: Settings of the run.
+        url: Address of the database; the default one if ``None``.
+        attend: What watches the app.
+        console: Prints problems.
+        metrics: Metrics of the recorder; those of the app if ``None``, if it has any.
+    """
     from ingenium.recorder import require
 
     require()
@@ -267,8 +288,8 @@ def _recorded(
 
     @asynccontextmanager
     async def both(bus: NatsBus) -> AsyncIterator[None]:
-        metrics = metrics_of(app.middleware)
-        recording = recorded_beside(app.name, settings, database, notice, parameters, metrics)
+        found = metrics or metrics_of(app.middleware)
+        recording = recorded_beside(app.name, settings, database, notice, parameters, found)
         async with recording, attend(bus):
             yield
 
