@@ -11,8 +11,9 @@ import sqlite3
 import statistics
 import urllib.request
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, suppress
 from decimal import Decimal
+from http.client import HTTPException
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -231,3 +232,38 @@ def test_metrics_are_the_counts_of_the_streams(tmp_path: Path, unused_port: int)
     assert values_of("ingenium_recorder_lag_seconds") == {"INGENIUM": 0, "INGENIUM_DATA": 0}
     with closing(sqlite3.connect(tmp_path / "record.db")) as database:
         assert database.execute("SELECT count(*) FROM events").fetchone() == (len(messages) + BARS,)
+
+
+def test_each_process_and_the_recorder_beside_them_export_metrics(
+    tmp_path: Path, unused_port: int
+) -> None:
+    for symbol in SYMBOLS:
+        rows = (DATA / f"{symbol}.csv").read_text().splitlines(keepends=True)
+        (tmp_path / f"{symbol}.csv").write_text("".join(rows[: EACH + 1]))
+    (tmp_path / "app.py").write_text(APP.replace("LIMIT", "None"))
+    on = {
+        "OTEL_METRICS_EXPORTER": "prometheus",
+        "OTEL_EXPORTER_PROMETHEUS_PORT": str(unused_port),
+    }
+    recorder = f"http://localhost:{unused_port}/metrics"
+    bars = ("ingenium_recorder_events_total", DATA_STREAM.name)
+    with running("run", "app.py", "--processes", "--record", cwd=tmp_path, env=on) as run:
+        run.until_line("all is ready")
+        until(lambda: scrape(recorder).get(bars) == BARS, "the recorder has written all bars")
+        # What no component is in has the numbers of none, and the others have their own.
+        assert {name for name, *_ in scrape(recorder)} <= {
+            "ingenium_recorder_events_total",
+            "ingenium_recorder_gaps_total",
+            "ingenium_recorder_lag_seconds",
+        }
+        components = set()
+        # A port that something else has is passed over.
+        for port in range(unused_port + 1, unused_port + 9):
+            with suppress(OSError, HTTPException):
+                names = scrape(f"http://localhost:{port}/metrics")
+                components |= {
+                    labels[0] for name, *labels in names if name == "ingenium_component_lag_seconds"
+                }
+        assert components >= {"rsi", "fixed", "paper"}
+        run.send(signal.SIGINT)
+        assert run.wait().code == 0

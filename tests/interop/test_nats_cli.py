@@ -14,9 +14,7 @@ from support.live_app import APP, WITH_GO
 from support.running import ingenium, running, until
 from support.tools import need_program
 
-NATS_CLI = (
-    "github.com/nats-io/natscli/nats@v0.5.1"
-)
+NATS_CLI = "github.com/nats-io/natscli/nats@v0.5.1"
 BUILD_SECONDS = 400
 ALL = ["fill-all", "fixed-quantity", "go-rsi", "ticks", "turns"]
 

@@ -45,7 +45,7 @@ from ingenium.components import (
 )
 from ingenium.config import Settings
 from ingenium.errors import ConfigError, FeedError, LockstepError
-from ingenium.runtime.app_telemetry import observed
+from ingenium.runtime.app_telemetry import exported, observed
 from ingenium.runtime.replay import OnLines, ReplayResult
 
 if TYPE_CHECKING:
@@ -177,10 +177,15 @@ def run(
             hide_logged_denials()
         watch = None if loaded.historical else watch_of(loaded, messages, quiet=quiet)
         attend: Attend | None = None if watch is None else watch.watch
-        if record and attend is not None:
-            attend = recorded_too(loaded, app, settings, database, policy, attend, messages)
         try:
             with ExitStack() as stack:
+                if record and attend is not None:
+                    # The recorder is in this process; the components may export in their own.
+                    own = exported(f"{loaded.name}-recorder", settings.environment)
+                    metrics = stack.enter_context(own) if processes else None
+                    attend = recorded_too(
+                        loaded, app, settings, database, policy, attend, messages, metrics
+                    )
                 recording = None
                 if record and loaded.historical:
                     recording = stack.enter_context(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ingenium.bus import NatsBus
     from ingenium.recorder.backtest_recording import BacktestRecording
     from ingenium.recorder.retention import RetentionPolicy
+    from ingenium.telemetry.metrics import ProcessMetrics
 
 __all__ = ["Attend", "check_record_options", "recorded_replay", "recorded_too"]
 
@@ -86,6 +87,7 @@ def recorded_too(
     policy: RetentionPolicy | None,
     attend: Attend,
     console: Console,
+    metrics: ProcessMetrics | None = None,
 ) -> Attend:
     """Return what watches a live app and records it too.
 
@@ -97,6 +99,7 @@ def recorded_too(
         policy: What to keep of the recording; everything when ``None``.
         attend: What watches the app.
         console: For messages to the operator.
+        metrics: Metrics of the recorder; those of the app when ``None``, if it has any.
 
     Raises:
         RecorderError: The database cannot be opened.
@@ -122,7 +125,7 @@ def recorded_too(
             database,
             notice,
             parameters,
-            metrics_of(app.middleware),
+            metrics or metrics_of(app.middleware),
             policy=policy,
         )
         async with recording, attend(bus):
