@@ -30,13 +30,13 @@ from ingenium.recorder.trading_rows import TradingRows
 from ingenium.recorder.typed_rows import TypedRows
 from ingenium.recorder.writer import BatchWriter
 from ingenium.runtime.replay import ReplayResult
-from ingenium.subjects.names import data_subject
+from ingenium.subjects.names import ALL_DATA
 
 __all__ = ["BacktestRecording", "digested_events", "record_sweep"]
 
 _BATCH = 1000
 # Several lines come together only for bars, and a payload that is no event may contain a line feed.
-_ANY_BAR = data_subject().removesuffix(">").encode()
+_ANY_BAR = ALL_DATA.removesuffix(">").encode()
 _NEXT_BAR = re.compile(rb"\n(?=" + re.escape(_ANY_BAR) + rb")")
 
 
