@@ -19,13 +19,12 @@ from ingenium.recorder.batch import RecordedStream, WriteBatch
 from ingenium.recorder.columns import Money
 from ingenium.recorder.database import Database, failures
 from ingenium.recorder.instants import DAY
+from ingenium.recorder.numeric_text import NumericText
 from ingenium.recorder.schema import Row
 from ingenium.recorder.writer import (
     BatchWriter,
     Execute,
     claim_row,
-    money_columns,
-    with_decimals,
 )
 
 __all__ = ["COLUMN_TYPES", "PostgresqlWriter"]
@@ -67,7 +66,6 @@ class PostgresqlWriter(BatchWriter):
             name: sql.SQL("COPY {} FROM STDIN (FORMAT BINARY)").format(sql.Identifier(name))
             for name in _TABLES
         }
-        self._money = {name: money_columns(table) for name, table in _TABLES.items()}
 
     def open(self) -> None:
         """Connect; see `BatchWriter.open`."""
@@ -77,6 +75,7 @@ class PostgresqlWriter(BatchWriter):
             raw.detach()
             assert isinstance(connection, psycopg.Connection)  # noqa: S101 - the dialect's own
             connection.autocommit = True
+            connection.adapters.register_dumper(None, NumericText)
             self._connection = connection
             # The server releases the lock with the connection, however the connection ends.
             key = f"ingenium recorder {self._scope}"
@@ -174,28 +173,30 @@ class PostgresqlWriter(BatchWriter):
             connection.transaction(),
             connection.cursor() as cursor,
         ):
-            cursor.execute(
-                "UPDATE position SET sequence = %s, mark = %s WHERE stream = %s AND sequence = %s",
-                (batch.after, batch.mark, batch.stream, batch.before),
-            )
+            # In one round trip; a COPY cannot be part of it.
+            with connection.pipeline():
+                cursor.execute(
+                    "UPDATE position SET sequence = %s, mark = %s "
+                    "WHERE stream = %s AND sequence = %s",
+                    (batch.after, batch.mark, batch.stream, batch.before),
+                )
+                for row in batch.books:
+                    connection.execute(
+                        "INSERT INTO books VALUES (%s, %s, %s) "
+                        "ON CONFLICT (scope, name) DO UPDATE SET state = excluded.state",
+                        row,
+                    )
             if cursor.rowcount != 1:
                 raise self._lost(batch)
             for name, rows in batch.rows.items():
                 self._copy(cursor, name, rows)
-            if batch.books:
-                cursor.executemany(
-                    "INSERT INTO books VALUES (%s, %s, %s) "
-                    "ON CONFLICT (scope, name) DO UPDATE SET state = excluded.state",
-                    batch.books,
-                )
 
     def _copy(
         self, cursor: psycopg.Cursor[tuple[Any, ...]], name: str, rows: Sequence[Row]
     ) -> None:
-        places = self._money[name]
         with cursor.copy(self._copies[name]) as copy:
             copy.set_types(COLUMN_TYPES[name])
-            for row in with_decimals(rows, places) if places else rows:
+            for row in rows:
                 copy.write_row(row)
 
     def make_partitions(self, batches: Sequence[WriteBatch]) -> None:
