@@ -10,7 +10,7 @@ from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any, cast
 
-import grpc
+import grpc  # type: ignore[import-untyped]
 from support.running import Running, running
 
 from ingenium.control._gen.ingenium.control.v1 import session_pb
