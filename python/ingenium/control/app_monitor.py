@@ -17,12 +17,15 @@ from ingenium.control.event_tail import EventTail, Heard
 from ingenium.control.money_messages import decimal_of, portfolio_message
 from ingenium.control.trading_messages import overview_message, trading_report
 from ingenium.control.watcher import Watcher
+from ingenium.errors import BusTimeoutError
 from ingenium.operations.live_rates import AppView, RateReader
 
 __all__ = ["AppMonitor"]
 
 EVERY_SECONDS = 1.0
 """Interval between two observations while somebody watches."""
+PATIENCE_SECONDS = 2.5
+"""Time limit of an observation; doubled after each one that has failed."""
 KEPT = 10_000
 """Fills, denials and events that a stream can be resumed from."""
 LINGER_SECONDS = 60.0
@@ -62,23 +65,48 @@ class AppMonitor:
         self._kept: deque[tuple[int, Heard, str]] = deque(maxlen=KEPT)
         self._tasks: list[asyncio.Task[None]] = []
         self._left = 0.0
+        self._patience = PATIENCE_SECONDS
+        self._error = ""
+        self._is_stale = False
 
     async def view(self, seconds: float = EVERY_SECONDS) -> AppView:
-        """Return the app as it was at most so many seconds ago."""
+        """Return the app as it was at most so many seconds ago, or at its last answer.
+
+        Raises:
+            BusTimeoutError: It has never answered.
+        """
         async with self._lock:
             age = (time.time_ns() - self.observed) / 1e9
-            if self._view is None or age > seconds:
+            if self._view is None or self._is_stale or age > seconds:
+                self._is_stale = False
                 place = await asyncio.to_thread(self._catalog.place, self.app)
                 if self._reader is None:
                     self._reader = RateReader(place, self._catalog.roster(self.app))
                 self._reader.place = place
-                self._view = await self._reader.observe()
-                self.observed = time.time_ns()
-                await self._tell(self._view)
+                await self._observe(self._reader)
+            if self._view is None:
+                raise BusTimeoutError(self._error)
             return self._view
 
+    async def _observe(self, reader: RateReader) -> None:
+        """Observe the app, or give up, as its server may have gone just now."""
+        try:
+            async with asyncio.timeout(self._patience):
+                view = await reader.observe()
+        except TimeoutError:
+            self._error = f"the app has not answered within {self._patience:g} s"
+            self._patience *= 2
+            return
+        self._patience, self._error = PATIENCE_SECONDS, ""
+        self._view, self.observed = view, time.time_ns()
+        await self._tell(view)
+
+    def expire(self) -> None:
+        """Observe again for the next question, as a command has changed something."""
+        self._is_stale = True
+
     async def present(self) -> dict[str, Any]:
-        """Return the messages of the present state by key."""
+        """Return the messages of the present state by key; see `view`."""
         await self.view()
         return dict(self._present)
 
@@ -86,8 +114,8 @@ class AppMonitor:
     def connection(self) -> tuple[bool, str]:
         """Whether the app's server answered at the last observation, and why not."""
         status = None if self._view is None else self._view.status
-        if status is None:
-            return False, "not observed yet"
+        if status is None or self._error:
+            return False, self._error or "not observed yet"
         return bool(status.server), status.server_error
 
     def since(self, number: int) -> list[tuple[int, Heard, str]] | None:
@@ -121,7 +149,8 @@ class AppMonitor:
         while self._watchers or time.monotonic() - self._left < LINGER_SECONDS:
             began = time.monotonic()
             if self._watchers:
-                await self.view(0)
+                with suppress(BusTimeoutError):
+                    await self.view(0)
             await asyncio.sleep(max(0.05, began + EVERY_SECONDS - time.monotonic()))
         tasks, self._tasks = self._tasks, []
         tasks[1].cancel()

@@ -61,8 +61,8 @@ class ComponentCalls(ComponentService):
             raise refuse("log_level goes with COMMAND_LOG_LEVEL")
         if request.log_level and request.log_level not in _LEVELS:
             raise refuse(f"log_level is {request.log_level!r}: use one of {', '.join(_LEVELS)}")
-        catalog = self._monitors.catalog
-        place = catalog.place(catalog.resolve(request.app))
+        monitor = self._monitors.of(request.app)
+        place = self._monitors.catalog.place(monitor.app)
         sender = caller_now().user
         result = await self._once.run(
             "CommandComponent",
@@ -76,6 +76,7 @@ class ComponentCalls(ComponentService):
                 level=request.log_level,
             ),
         )
+        monitor.expire()
         return pb.CommandComponentResponse(
             component=result.component,
             instance=result.instance,

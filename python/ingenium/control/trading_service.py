@@ -13,6 +13,7 @@ from ingenium.clock import SystemClock
 from ingenium.control._gen.ingenium.control.v1 import common_pb
 from ingenium.control._gen.ingenium.control.v1 import trading_pb as pb
 from ingenium.control._gen.ingenium.control.v1.trading_connect import TradingService
+from ingenium.control.app_monitor import AppMonitor
 from ingenium.control.app_monitors import AppMonitors
 from ingenium.control.call_guard import caller_now, refuse
 from ingenium.control.once_by_id import OnceById
@@ -64,39 +65,38 @@ class TradingCalls(TradingService):
         if state is None:
             raise refuse("state is neither TRADING_STATE_HALTED nor TRADING_STATE_REDUCING")
         _check_reason(request.reason)
-        catalog = self._monitors.catalog
-        place = catalog.place(catalog.resolve(request.app))
+        monitor = self._monitors.of(request.app)
+        place = self._monitors.catalog.place(monitor.app)
         sender = caller_now().user
 
         def switch(on_progress: Callable[[SwitchResult], None]) -> Awaitable[SwitchResult]:
             now = SystemClock().now()
             return restrict(place, state, request.reason, sender, now, on_progress)
 
-        async for progress in self._run("HaltTrading", request.request_id, switch):
+        async for progress in self._run(monitor, "HaltTrading", request.request_id, switch):
             yield pb.HaltTradingResponse(progress=progress)
 
     async def resume_trading(
         self, request: pb.ResumeTradingRequest, _: Context, /
     ) -> AsyncIterator[pb.ResumeTradingResponse]:
         """Let orders pass again."""
-        catalog = self._monitors.catalog
-        app = catalog.resolve(request.app)
-        if request.confirm_app != app:
+        monitor = self._monitors.of(request.app)
+        if request.confirm_app != monitor.app:
             raise refuse(
-                f"confirm_app is {request.confirm_app!r}: type the name of the app, {app!r}"
+                f"confirm_app is {request.confirm_app!r}: type the name of the app, {monitor.app!r}"
             )
         _check_reason(request.reason)
-        place = catalog.place(app)
+        place = self._monitors.catalog.place(monitor.app)
         sender = caller_now().user
 
         def switch(on_progress: Callable[[SwitchResult], None]) -> Awaitable[SwitchResult]:
             return release(place, request.reason, sender, SystemClock().now(), on_progress)
 
-        async for progress in self._run("ResumeTrading", request.request_id, switch):
+        async for progress in self._run(monitor, "ResumeTrading", request.request_id, switch):
             yield pb.ResumeTradingResponse(progress=progress)
 
     async def _run(
-        self, method: str, request_id: str, switch: Switch
+        self, monitor: AppMonitor, method: str, request_id: str, switch: Switch
     ) -> AsyncIterator[pb.SwitchProgress]:
         """Change the state to the end, whoever listens."""
         began = time.monotonic()
@@ -115,6 +115,7 @@ class TradingCalls(TradingService):
                 elapsed = time.monotonic() - began
                 return switch_progress(result, after, elapsed, done=True)
             finally:
+                monitor.expire()
                 waiting.put_nowait(None)
 
         running = asyncio.ensure_future(self._once.run(method, request_id, work))

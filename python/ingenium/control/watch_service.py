@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 from connectrpc.code import Code
@@ -20,6 +21,7 @@ from ingenium.control.call_guard import caller_now, refuse
 from ingenium.control.callers import CallerRegistry
 from ingenium.control.run_board import RunBoard
 from ingenium.control.watcher import Watcher, answer_of
+from ingenium.errors import BusTimeoutError
 from ingenium.subjects.grammar import check_pattern
 
 __all__ = ["WatchCalls"]
@@ -91,8 +93,9 @@ class WatchCalls(WatchService):
     ) -> AsyncIterator[pb.WatchResponse]:
         number = monitor.number
         missed = self._resume(request.resume_token, monitor, watcher)
-        for key, message in (await monitor.present()).items():
-            watcher.put(key, message)
+        with suppress(BusTimeoutError):
+            for key, message in (await monitor.present()).items():
+                watcher.put(key, message)
         for key, message in self._board.present().items():
             watcher.put(key, message)
         yield self._made(monitor, number, self._heartbeat(monitor))
