@@ -44,6 +44,7 @@ class ControlClient:
 
     def __init__(self, folder: Path, process: Running, url: str) -> None:
         access = json.loads((folder / ".ingenium" / "control.json").read_text())
+        self.folder = folder
         self.process = process
         self.login_url = url
         self.url: str = access["url"]
