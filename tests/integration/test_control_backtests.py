@@ -180,7 +180,7 @@ def test_waiting_and_running_backtests_are_bounded_and_can_be_canceled(tmp_path:
     (tmp_path / "cross.py").write_text(slow)
     with control_plane(tmp_path, "cross.py:app") as plane:
         values = {"wait": {"integer": "1"}}
-        start = {"app": "cross", "parameters": values}
+        start: dict[str, Any] = {"app": "cross", "parameters": values}
         made = [plane.post("BacktestService/StartBacktest", **start) for _ in range(14)]
         assert [each.status for each in made[:12]] == [200] * 12
         assert {(each.status, each.code) for each in made[12:]} == {(429, "resource_exhausted")}
