@@ -45,6 +45,7 @@ def test_session_ends_when_idle_and_in_any_case() -> None:
         caller = registry.by_session(used)
         assert caller is not None
     assert registry.by_session(idle) is None
+    assert caller is not None
     assert registry.ends_of(caller) == (IDLE_SECONDS / 2, IDLE_SECONDS / 2)
     clock.now += IDLE_SECONDS / 2 + 1
     assert registry.by_session(used) is None

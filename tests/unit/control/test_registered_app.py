@@ -18,7 +18,7 @@ def make(
     share: Annotated[float, Meta(gt=0, lt=1)] = 0.5,
     kind: Literal["a", "b"] = "a",
     label: str = "x",
-    plain=3,  # type: ignore[no-untyped-def]
+    plain=3,
     is_on: bool = False,
     maybe: int | None = None,
     other: tuple[int, ...] = (),

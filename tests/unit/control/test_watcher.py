@@ -16,7 +16,7 @@ Topic = watch_pb.Topic
 
 
 def _sent(watcher: Watcher) -> list[tuple[int, str, object]]:
-    found = []
+    found: list[tuple[int, str, object]] = []
     for number, answer in watcher.take():
         assert answer.update is not None
         found.append((number, answer.update.field, answer.update.value))
