@@ -21,6 +21,7 @@ from ingenium.cli.backtest_output import (
     printable,
     result_as_json,
 )
+from ingenium.cli.dashboard import dashboard_beside
 from ingenium.cli.data_notes import notes_as_json, print_notes
 from ingenium.cli.keep_options import ArchiveOption, KeepOption
 from ingenium.cli.log_options import LogFormatOption, LogLevelOption, start_logs
@@ -118,6 +119,10 @@ def run(
         ),
     ] = False,
     database: DatabaseOption = None,
+    dashboard: Annotated[
+        bool,
+        typer.Option("--dashboard", help="Live: start the control plane too, and print its URL."),
+    ] = False,
     keep: KeepOption = None,
     archive: ArchiveOption = None,
     log_format: LogFormatOption = None,
@@ -144,11 +149,19 @@ def run(
         of_live={
             "--adopt": adopt,
             "--quiet": quiet,
+            "--dashboard": dashboard,
             "--keep": keep is not None,
             "--archive": archive is not None,
         },
         of_whole=(
-            {} if component is None else {"--quiet": quiet, "--json": json, "--record": record}
+            {}
+            if component is None
+            else {
+                "--quiet": quiet,
+                "--json": json,
+                "--record": record,
+                "--dashboard": dashboard,
+            }
         ),
     )
     if component is not None and record:
@@ -186,6 +199,8 @@ def run(
                     attend = recorded_too(
                         loaded, app, settings, database, policy, attend, messages, metrics
                     )
+                if dashboard:
+                    stack.enter_context(dashboard_beside(app, settings, database))
                 recording = None
                 if record and loaded.historical:
                     recording = stack.enter_context(
