@@ -113,6 +113,7 @@ ci:
 
 generate: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" buf generate
+	PATH="$(CURDIR)/$(BIN):$$PATH" buf generate --template proto/buf.gen.control.yaml
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh proto/ship.sh
 	PYTHONPATH=proto $(BIN)/python -m asyncapi
 	$(BIN)/python deploy/observability/render.py

@@ -13,6 +13,11 @@ if ! diff -r --exclude=__pycache__ "$fresh/python/ingenium/_gen" python/ingenium
   echo "python/ingenium/_gen is not what the schemas give: run make generate and commit" >&2
   exit 1
 fi
+buf generate --template proto/buf.gen.control.yaml -o "$fresh"
+if ! diff -r --exclude=__pycache__ "$fresh/python/ingenium/control/_gen" python/ingenium/control/_gen; then
+  echo "python/ingenium/control/_gen is not what the schemas give: run make generate and commit" >&2
+  exit 1
+fi
 sh proto/ship.sh "$fresh/python"
 for folder in protos v1; do
   if ! diff -r --exclude=__pycache__ --exclude=__init__.py "$fresh/python/ingenium/$folder" "python/ingenium/$folder"; then

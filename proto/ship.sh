@@ -5,8 +5,10 @@ set -eu
 cd "$(dirname "$0")/.."
 out=${1:-python}
 
-mkdir -p "$out/ingenium/protos/ingenium/v1"
-cp proto/ingenium/v1/*.proto "$out/ingenium/protos/ingenium/v1/"
+for package in ingenium/v1 ingenium/control/v1; do
+  mkdir -p "$out/ingenium/protos/$package"
+  cp "proto/$package"/*.proto "$out/ingenium/protos/$package/"
+done
 buf generate --template proto/buf.gen.protoc.yaml -o "$out"
 # protoc lets each module refuse any google.protobuf that is older than protoc itself. These modules
 # use nothing new, so they work with every version that the SDK works with.

@@ -118,7 +118,7 @@ def _show(results: list[SwitchResult], *, as_json: bool) -> None:
 
 def _print(console: Console, errors: Console, done: SwitchResult) -> None:
     """Print the parts that confirmed, then the parts that did not."""
-    from ingenium.runtime.durable.control import ControlDelivery
+    from ingenium.runtime.durable.control_publisher import ControlDelivery
 
     is_release = done.state is TradingState.ACTIVE
 
@@ -151,7 +151,7 @@ def _print(console: Console, errors: Console, done: SwitchResult) -> None:
 
 def _headline(done: SwitchResult) -> str:
     """Return the first line of the output, which says whether the state is in effect."""
-    from ingenium.runtime.durable.control import ControlDelivery
+    from ingenium.runtime.durable.control_publisher import ControlDelivery
 
     state = done.state.value
     if done.is_complete:

@@ -16,7 +16,7 @@ from ingenium.operations.apps import LocalApp, as_operator
 from ingenium.operations.live_view import LiveView, read_live_view
 from ingenium.operations.status import GATED
 from ingenium.risk import STRICTNESS, state_of
-from ingenium.runtime.durable.control import ControlDelivery, publish_control
+from ingenium.runtime.durable.control_publisher import ControlDelivery, publish_control
 from ingenium.runtime.durable.kill_file import Restriction
 
 __all__ = ["SwitchResult", "release", "restrict"]

@@ -1,4 +1,4 @@
-"""The ``.proto`` files of the bus, and templates to generate code from them."""
+"""The ``.proto`` files of bus and control plane, and templates to generate code from them."""
 
 from __future__ import annotations
 

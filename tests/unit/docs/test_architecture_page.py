@@ -32,7 +32,7 @@ def _contract() -> list[list[str]]:
 def _rooms() -> set[str]:
     folders = {path.parent.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py")}
     return {
-        folder.as_posix() for folder in folders if folder.parts and folder.parts[0] != "_gen"
+        folder.as_posix() for folder in folders if folder.parts and "_gen" not in folder.parts
     } | {"_gen"}
 
 

@@ -44,7 +44,7 @@ from ingenium.deploy.local.symbol_watch import watched_symbols
 from ingenium.errors import ConfigError, IngeniumError
 from ingenium.events import ControlEvent, TradingState
 from ingenium.nats_server.accounts import OPERATOR
-from ingenium.runtime.durable.control import publish_control
+from ingenium.runtime.durable.control_publisher import publish_control
 from ingenium.runtime.handler_limit import REPLAY_LIMIT, HandlerLimit
 from ingenium.runtime.replay import OnStep, ReplayResult
 from ingenium.subjects.names import ORDER
