@@ -14,6 +14,8 @@ export default ts.config(
       "svelte/no-inline-styles": ["error", { allowTransitions: false }],
       "svelte/no-at-html-tags": "error",
       "svelte/no-navigation-without-resolve": "off",
+      // Collections here are replaced as a whole, never changed in place.
+      "svelte/prefer-svelte-reactivity": "off",
       "no-restricted-globals": ["error", "parseFloat"],
       eqeqeq: "error",
     },
