@@ -18,6 +18,7 @@ from ingenium.cli.accounts import accounts
 from ingenium.cli.backtest import backtest
 from ingenium.cli.backtest_output import print_error
 from ingenium.cli.components import COMMANDS, components
+from ingenium.cli.dashboard import dashboard
 from ingenium.cli.deadletters import deadletters
 from ingenium.cli.doctor import doctor
 from ingenium.cli.export import export
@@ -67,6 +68,7 @@ for command in (
     status,
     components,
     top,
+    dashboard,
     deadletters,
     doctor,
     verify,

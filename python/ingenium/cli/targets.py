@@ -20,6 +20,7 @@ __all__ = [
     "ServerOption",
     "app_and_roster",
     "app_name",
+    "is_app_name",
     "person",
     "settings_with",
 ]
@@ -44,6 +45,11 @@ ServerOption = Annotated[
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}", re.ASCII)
 
 
+def is_app_name(target: str) -> bool:
+    """Return whether a target is the name of an app, and no file or module."""
+    return _NAME.fullmatch(target) is not None
+
+
 def app_name(target: str | None) -> str | None:
     """Return the name of an app.
 
@@ -54,7 +60,7 @@ def app_name(target: str | None) -> str | None:
     Raises:
         ConfigError: There is no such app.
     """
-    if target is None or _NAME.fullmatch(target):
+    if target is None or is_app_name(target):
         return target
     return load_app(target).name
 
@@ -68,7 +74,7 @@ def app_and_roster(target: str | None) -> tuple[str | None, dict[str, str]]:
     Raises:
         ConfigError: There is no such app.
     """
-    if target is None or _NAME.fullmatch(target):
+    if target is None or is_app_name(target):
         return target, {}
     app = load_app(target)
     return app.name, {component.name: role_of(component) for component in app.components}

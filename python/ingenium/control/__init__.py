@@ -2,3 +2,29 @@
 
 Needs the extra ``ingenium[dashboard]``.
 """
+
+from __future__ import annotations
+
+from ingenium.errors import MissingDependencyError
+
+__all__ = ["require_dashboard"]
+
+
+def require_dashboard() -> None:
+    """Check that the libraries are installed.
+
+    Raises:
+        MissingDependencyError: One is missing.
+    """
+    try:
+        import alembic  # noqa: F401
+        import connectrpc  # noqa: F401
+        import connectrpc_grpcreflect  # noqa: F401
+        import protobuf  # noqa: F401
+        import sqlalchemy  # noqa: F401
+        import uvicorn  # noqa: F401
+        import zttp  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(
+            f"the control plane needs the package {error.name!r}: pip install 'ingenium[dashboard]'"
+        ) from error

@@ -19,7 +19,7 @@ from connectrpc.server import ConnectASGIApplication, ConnectWSGIApplication, DE
 from protobuf import DescService
 
 from . import session_pb
-from .session_pb import EndSessionRequest, EndSessionResponse, GetHealthRequest, GetHealthResponse, GetSessionRequest, GetSessionResponse
+from .session_pb import CreateLoginRequest, CreateLoginResponse, EndSessionRequest, EndSessionResponse, GetHealthRequest, GetHealthResponse, GetSessionRequest, GetSessionResponse
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Mapping
@@ -37,6 +37,12 @@ class SessionService(Protocol):
     async def get_session(self, request: GetSessionRequest, ctx: RequestContext[GetSessionRequest, GetSessionResponse], /) -> GetSessionResponse:
         """
         Return the caller's role and session. Role: read.
+        """
+        raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
+
+    async def create_login(self, request: CreateLoginRequest, ctx: RequestContext[CreateLoginRequest, CreateLoginResponse], /) -> CreateLoginResponse:
+        """
+        Return a URL that opens one session of the caller's role. Role: read.
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
@@ -81,6 +87,17 @@ class SessionServiceASGIApplication(ConnectASGIApplication[SessionService]):
                         stream_type=StreamType.UNARY,
                     ),
                     function=svc.get_session,
+                ),
+                "/ingenium.control.v1.SessionService/CreateLogin": Endpoint.unary(
+                    method=MethodInfo(
+                        name="CreateLogin",
+                        service_name="ingenium.control.v1.SessionService",
+                        input=CreateLoginRequest,
+                        output=CreateLoginResponse,
+                        idempotency_level=IdempotencyLevel.UNKNOWN,
+                        stream_type=StreamType.UNARY,
+                    ),
+                    function=svc.create_login,
                 ),
                 "/ingenium.control.v1.SessionService/EndSession": Endpoint.unary(
                     method=MethodInfo(
@@ -138,6 +155,29 @@ class SessionServiceClient(ConnectClient):
                 service_name="ingenium.control.v1.SessionService",
                 input=GetSessionRequest,
                 output=GetSessionResponse,
+                idempotency_level=IdempotencyLevel.UNKNOWN,
+                stream_type=StreamType.UNARY,
+            ),
+            headers=headers,
+            timeout_ms=timeout_ms,
+        )
+    async def create_login(
+        self,
+        request: CreateLoginRequest,
+        *,
+        headers: Headers | Mapping[str, str] | None = None, 
+        timeout_ms: int | None = None,
+    ) -> CreateLoginResponse:
+        """
+        Return a URL that opens one session of the caller's role. Role: read.
+        """
+        return await self.execute_unary(
+            request=request,
+            method=MethodInfo(
+                name="CreateLogin",
+                service_name="ingenium.control.v1.SessionService",
+                input=CreateLoginRequest,
+                output=CreateLoginResponse,
                 idempotency_level=IdempotencyLevel.UNKNOWN,
                 stream_type=StreamType.UNARY,
             ),
@@ -202,6 +242,12 @@ class SessionServiceSync(Protocol):
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
+    def create_login(self, request: CreateLoginRequest, ctx: RequestContext[CreateLoginRequest, CreateLoginResponse], /) -> CreateLoginResponse:
+        """
+        Return a URL that opens one session of the caller's role. Role: read.
+        """
+        raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
+
     def end_session(self, request: EndSessionRequest, ctx: RequestContext[EndSessionRequest, EndSessionResponse], /) -> EndSessionResponse:
         """
         End the caller's session. Role: read.
@@ -241,6 +287,17 @@ class SessionServiceWSGIApplication(ConnectWSGIApplication):
                         stream_type=StreamType.UNARY,
                     ),
                     function=service.get_session,
+                ),
+                "/ingenium.control.v1.SessionService/CreateLogin": EndpointSync.unary(
+                    method=MethodInfo(
+                        name="CreateLogin",
+                        service_name="ingenium.control.v1.SessionService",
+                        input=CreateLoginRequest,
+                        output=CreateLoginResponse,
+                        idempotency_level=IdempotencyLevel.UNKNOWN,
+                        stream_type=StreamType.UNARY,
+                    ),
+                    function=service.create_login,
                 ),
                 "/ingenium.control.v1.SessionService/EndSession": EndpointSync.unary(
                     method=MethodInfo(
@@ -298,6 +355,29 @@ class SessionServiceClientSync(ConnectClientSync):
                 service_name="ingenium.control.v1.SessionService",
                 input=GetSessionRequest,
                 output=GetSessionResponse,
+                idempotency_level=IdempotencyLevel.UNKNOWN,
+                stream_type=StreamType.UNARY,
+            ),
+            headers=headers,
+            timeout_ms=timeout_ms,
+        )
+    def create_login(
+        self,
+        request: CreateLoginRequest,
+        *,
+        headers: Headers | Mapping[str, str] | None = None, 
+        timeout_ms: int | None = None,
+    ) -> CreateLoginResponse:
+        """
+        Return a URL that opens one session of the caller's role. Role: read.
+        """
+        return self.execute_unary(
+            request=request,
+            method=MethodInfo(
+                name="CreateLogin",
+                service_name="ingenium.control.v1.SessionService",
+                input=CreateLoginRequest,
+                output=CreateLoginResponse,
                 idempotency_level=IdempotencyLevel.UNKNOWN,
                 stream_type=StreamType.UNARY,
             ),

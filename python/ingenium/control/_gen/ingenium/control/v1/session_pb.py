@@ -110,6 +110,58 @@ class GetSessionResponse(Message[_GetSessionResponseFields]):
         server_time: int
         server_instance: str
 
+_CreateLoginRequestFields: TypeAlias = NoReturn
+
+class CreateLoginRequest(Message[_CreateLoginRequestFields]):
+    """
+    Request of CreateLogin.
+
+    ```proto
+    message ingenium.control.v1.CreateLoginRequest
+    ```
+    """
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+        ) -> None:
+            pass
+
+_CreateLoginResponseFields: TypeAlias = Literal["url"]
+
+class CreateLoginResponse(Message[_CreateLoginResponseFields]):
+    """
+    Answer of CreateLogin.
+
+    ```proto
+    message ingenium.control.v1.CreateLoginResponse
+    ```
+
+    Attributes:
+        url:
+            The URL: it works once, within ten minutes.
+
+            ```proto
+            string url = 1;
+            ```
+    """
+
+    __slots__ = ("url",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            url: str = "",
+        ) -> None:
+            pass
+
+        url: str
+
 _EndSessionRequestFields: TypeAlias = NoReturn
 
 class EndSessionRequest(Message[_EndSessionRequestFields]):
@@ -312,11 +364,13 @@ class Role(Enum):
 
 
 _DESC = file_desc(
-    b'\n!ingenium/control/v1/session.proto\x12\x13ingenium.control.v1"\x13\n\x11GetSessionRequest"\xa3\x02\n\x12GetSessionResponse\x12\x12\n\x04user\x18\x01 \x01(\tR\x04user\x12-\n\x04role\x18\x02 \x01(\x0e2\x19.ingenium.control.v1.RoleR\x04role\x12\'\n\ridle_end_time\x18\x03 \x01(\x03H\x00R\x0bidleEndTime\x88\x01\x01\x12/\n\x11absolute_end_time\x18\x04 \x01(\x03H\x01R\x0fabsoluteEndTime\x88\x01\x01\x12\x1f\n\x0bserver_time\x18\x05 \x01(\x03R\nserverTime\x12\'\n\x0fserver_instance\x18\x06 \x01(\tR\x0eserverInstanceB\x10\n\x0e_idle_end_timeB\x14\n\x12_absolute_end_time"\x13\n\x11EndSessionRequest"\x14\n\x12EndSessionResponse"$\n\x10GetHealthRequest\x12\x10\n\x03app\x18\x01 \x01(\tR\x03app"f\n\x11GetHealthResponse\x128\n\x06checks\x18\x01 \x03(\x0b2 .ingenium.control.v1.HealthCheckR\x06checks\x12\x17\n\x07is_well\x18\x02 \x01(\x08R\x06isWell"N\n\x0bHealthCheck\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x17\n\x07is_well\x18\x02 \x01(\x08R\x06isWell\x12\x12\n\x04text\x18\x03 \x01(\tR\x04text*M\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\r\n\tROLE_READ\x10\x01\x12\x10\n\x0cROLE_OPERATE\x10\x02\x12\x0e\n\nROLE_TRADE\x10\x032\xaa\x02\n\x0eSessionService\x12]\n\nGetSession\x12&.ingenium.control.v1.GetSessionRequest\x1a\'.ingenium.control.v1.GetSessionResponse\x12]\n\nEndSession\x12&.ingenium.control.v1.EndSessionRequest\x1a\'.ingenium.control.v1.EndSessionResponse\x12Z\n\tGetHealth\x12%.ingenium.control.v1.GetHealthRequest\x1a&.ingenium.control.v1.GetHealthResponseBg\n\x13ingenium.control.v1B\x0cSessionProtoP\x01Z@github.com/markwinter/ingenium/gen/ingenium/control/v1;controlv1b\x06proto3',
+    b'\n!ingenium/control/v1/session.proto\x12\x13ingenium.control.v1"\x13\n\x11GetSessionRequest"\xa3\x02\n\x12GetSessionResponse\x12\x12\n\x04user\x18\x01 \x01(\tR\x04user\x12-\n\x04role\x18\x02 \x01(\x0e2\x19.ingenium.control.v1.RoleR\x04role\x12\'\n\ridle_end_time\x18\x03 \x01(\x03H\x00R\x0bidleEndTime\x88\x01\x01\x12/\n\x11absolute_end_time\x18\x04 \x01(\x03H\x01R\x0fabsoluteEndTime\x88\x01\x01\x12\x1f\n\x0bserver_time\x18\x05 \x01(\x03R\nserverTime\x12\'\n\x0fserver_instance\x18\x06 \x01(\tR\x0eserverInstanceB\x10\n\x0e_idle_end_timeB\x14\n\x12_absolute_end_time"\x14\n\x12CreateLoginRequest"\'\n\x13CreateLoginResponse\x12\x10\n\x03url\x18\x01 \x01(\tR\x03url"\x13\n\x11EndSessionRequest"\x14\n\x12EndSessionResponse"$\n\x10GetHealthRequest\x12\x10\n\x03app\x18\x01 \x01(\tR\x03app"f\n\x11GetHealthResponse\x128\n\x06checks\x18\x01 \x03(\x0b2 .ingenium.control.v1.HealthCheckR\x06checks\x12\x17\n\x07is_well\x18\x02 \x01(\x08R\x06isWell"N\n\x0bHealthCheck\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x17\n\x07is_well\x18\x02 \x01(\x08R\x06isWell\x12\x12\n\x04text\x18\x03 \x01(\tR\x04text*M\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\r\n\tROLE_READ\x10\x01\x12\x10\n\x0cROLE_OPERATE\x10\x02\x12\x0e\n\nROLE_TRADE\x10\x032\x8c\x03\n\x0eSessionService\x12]\n\nGetSession\x12&.ingenium.control.v1.GetSessionRequest\x1a\'.ingenium.control.v1.GetSessionResponse\x12`\n\x0bCreateLogin\x12\'.ingenium.control.v1.CreateLoginRequest\x1a(.ingenium.control.v1.CreateLoginResponse\x12]\n\nEndSession\x12&.ingenium.control.v1.EndSessionRequest\x1a\'.ingenium.control.v1.EndSessionResponse\x12Z\n\tGetHealth\x12%.ingenium.control.v1.GetHealthRequest\x1a&.ingenium.control.v1.GetHealthResponseBg\n\x13ingenium.control.v1B\x0cSessionProtoP\x01Z@github.com/markwinter/ingenium/gen/ingenium/control/v1;controlv1b\x06proto3',
     [],
     {
         "GetSessionRequest": GetSessionRequest,
         "GetSessionResponse": GetSessionResponse,
+        "CreateLoginRequest": CreateLoginRequest,
+        "CreateLoginResponse": CreateLoginResponse,
         "EndSessionRequest": EndSessionRequest,
         "EndSessionResponse": EndSessionResponse,
         "GetHealthRequest": GetHealthRequest,

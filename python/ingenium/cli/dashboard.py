@@ -1,0 +1,115 @@
+"""``ingenium dashboard``."""
+
+from __future__ import annotations
+
+import asyncio
+import json as jsonlib
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from ingenium.cli.log_options import LogFormatOption, LogLevelOption, start_logs
+from ingenium.cli.record import DatabaseOption
+from ingenium.cli.targets import ServerOption, is_app_name, person, settings_with
+from ingenium.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ingenium.control.control_server import ControlPlane
+
+__all__ = ["dashboard"]
+
+
+def dashboard(
+    apps: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="APP",
+            help="Names of apps, or the files or modules that define them, which can be "
+            "backtested; all that have run in this directory when left out.",
+        ),
+    ] = None,
+    server: ServerOption = None,
+    database: DatabaseOption = None,
+    port: Annotated[
+        int | None,
+        typer.Option("--port", min=0, max=65535, help="Port; 8321 or a free one when left out."),
+    ] = None,
+    role: Annotated[
+        Literal["read", "operate", "trade"],
+        typer.Option(
+            "--role",
+            help="What the page may do: look, halt and run backtests, or also resume trading.",
+        ),
+    ] = "trade",
+    url: Annotated[
+        bool, typer.Option("--url", help="Print another URL of the server that runs, and end.")
+    ] = False,
+    log_format: LogFormatOption = None,
+    log_level: LogLevelOption = None,
+) -> None:
+    """See, launch and stop apps in a browser, until Ctrl+C.
+
+    Prints one URL, which opens one session. The server listens on this machine only, and answers
+    gRPC and JSON as well: .ingenium/control.json has its tokens.
+    """
+    from ingenium.control import require_dashboard
+
+    settings = settings_with(server)
+    if url:
+        typer.echo(_another_url(settings.data_directory))
+        return
+    require_dashboard()
+    from ingenium.control.app_catalog import AppCatalog
+    from ingenium.control.callers import AccessRole
+    from ingenium.control.control_server import ControlPlane
+    from ingenium.control.registered_app import register
+
+    console, _ = start_logs(log_format, log_level, "dashboard")
+    given = apps or []
+    registered = [register(each) for each in given if not is_app_name(each)]
+    names = [each for each in given if is_app_name(each)]
+    if len(names) > 1 or (names and registered):
+        raise ConfigError("name one app, or the files of several")
+    only = names[0] if names else None
+    catalog = AppCatalog(settings, registered, database, only)
+    plane = ControlPlane.bind(catalog, person(), AccessRole[role.upper()], port)
+    # Not by the console, which may log it.
+    typer.echo(plane.login_url())
+    console.print(
+        f"open it in a browser, once; role {role}; Ctrl+C ends it",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+    asyncio.run(_serve(plane))
+
+
+async def _serve(plane: ControlPlane) -> None:
+    from ingenium.deploy.local.signals import stop_signals
+
+    with stop_signals() as stop:
+        await plane.serve(stop)
+
+
+def _another_url(folder: Path) -> str:
+    from ingenium.control.access_file import access_file
+
+    try:
+        found = jsonlib.loads(access_file(folder).read_text("utf-8"))
+        request = urllib.request.Request(  # noqa: S310 - a URL of ours
+            found["create_login"],
+            data=b"{}",
+            headers={
+                "content-type": "application/json",
+                "authorization": f"Bearer {list(found['tokens'].values())[-1]}",
+            },
+        )
+        with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
+            return str(jsonlib.load(answer)["url"])
+    except (OSError, ValueError, KeyError) as error:
+        raise ConfigError(
+            f"no control plane runs with the data folder {folder}: start one with ingenium "
+            f"dashboard ({error})"
+        ) from error
