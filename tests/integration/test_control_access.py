@@ -1,4 +1,4 @@
-"""Who may call the control plane: credentials, roles, origins, limits, and what every answer has."""
+"""Who may call the control plane: credentials, roles, origins, limits and headers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import grpc
+import grpc  # type: ignore[import-untyped]
 import pytest
 from support.control_plane import PACKAGE, ControlClient, control_plane
 
@@ -40,25 +40,35 @@ def _methods() -> list[str]:
     return found
 
 
-METHODS = [each for each in _methods() if each in METHOD_ROLES]
+METHODS = _methods()
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_method_without_credentials_or_role_is_refused(plane: ControlClient, method: str) -> None:
-    answer = plane.post(method, role=None)
-    assert answer.status == 401 or b"unauthenticated" in answer.body, answer
-    needed = METHOD_ROLES[method]
+def test_table_of_roles_has_every_method_of_the_schemas_and_no_other() -> None:
+    assert len(METHODS) > 30
+    assert sorted(METHOD_ROLES) == sorted(METHODS)
+
+
+def test_every_method_without_credentials_or_role_is_refused(plane: ControlClient) -> None:
+    for method in METHODS:
+        # A stream refuses the one content type, and any other method the other one.
+        answers = [
+            plane.request("POST", f"/{PACKAGE}.{method}", {"content-type": kind}, body)
+            for kind, body in (("application/json", b"{}"), ("application/connect+json", b""))
+        ]
+        assert sum(b"unauthenticated" in answer.body for answer in answers) == 1, method
+        assert sum(answer.status == 415 for answer in answers) == 1, method
     with plane.channel() as channel:
-        call = channel.unary_stream(f"/{PACKAGE}.{method}")
-        with pytest.raises(grpc.RpcError) as refused:
-            list(call(b"", metadata=plane.metadata(None), timeout=20))
-        assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
-        if needed > AccessRole.READ:
-            lower = AccessRole(needed - 1).name.lower()
+        for method in METHODS:
+            call = channel.unary_stream(f"/{PACKAGE}.{method}")
             with pytest.raises(grpc.RpcError) as refused:
-                list(call(b"", metadata=plane.metadata(lower), timeout=20))
-            assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
-            assert f"needs the role {needed.name.lower()}" in refused.value.details()
+                list(call(b"", metadata=plane.metadata(None), timeout=20))
+            assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED, method
+            if (needed := METHOD_ROLES[method]) > AccessRole.READ:
+                lower = AccessRole(needed - 1).name.lower()
+                with pytest.raises(grpc.RpcError) as refused:
+                    list(call(b"", metadata=plane.metadata(lower), timeout=20))
+                assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED, method
+                assert f"needs the role {needed.name.lower()}" in refused.value.details()
 
 
 def test_one_session_serves_json_over_http_and_grpc(plane: ControlClient) -> None:
@@ -138,10 +148,16 @@ def test_every_answer_has_the_headers_and_names_no_server(
 @pytest.mark.parametrize(
     "path",
     [
-        "///etc/passwd", "/%2e%2e/static_files.py", "/../static_files.py", "/assets/../../callers.py",
-        "/..%5ccallers.py", "/assets/%00.js", "/.ingenium/control.json", "/callers.py",
+        "///etc/passwd",
+        "/%2e%2e/static_files.py",
+        "/../static_files.py",
+        "/assets/../../callers.py",
+        "/..%5ccallers.py",
+        "/assets/%00.js",
+        "/.ingenium/control.json",
+        "/callers.py",
     ],
-)  # fmt: skip
+)
 def test_files_outside_of_the_pages_are_not_served(plane: ControlClient, path: str) -> None:
     answer = plane.request("GET", path)
     assert answer.status in {400, 404} or answer.body == (ASSETS / "index.html").read_bytes()

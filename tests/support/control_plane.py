@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any, cast
 
-import grpc
+import grpc  # type: ignore[import-untyped]
 from support.running import Running, running
 
 from ingenium.control._gen.ingenium.control.v1 import session_pb
@@ -49,6 +49,7 @@ class ControlClient:
         self.url: str = access["url"]
         self.tokens: dict[str, str] = access["tokens"]
         self.host = self.url.removeprefix("http://")
+        self.package = PACKAGE
 
     def request(
         self, method: str, path: str, headers: dict[str, str] | None = None, body: bytes = b""
@@ -79,24 +80,27 @@ class ControlClient:
 
     def stream(self, method: str, role: str = "trade", **fields: Any) -> list[Any]:
         """Call a method that answers with a stream, to its end."""
+        return list(self.answers(method, role, **fields))
+
+    def answers(self, method: str, role: str = "trade", **fields: Any) -> Iterator[Any]:
+        """Call a method that answers with a stream, and yield each answer as it comes."""
         headers = {
             "content-type": "application/connect+json",
             "authorization": f"Bearer {self.tokens[role]}",
         }
         payload = json.dumps(fields).encode()
         body = b"\0" + len(payload).to_bytes(4, "big") + payload
-        answer = self.request("POST", f"/{PACKAGE}.{method}", headers, body)
-        assert answer.status == 200, (method, answer.status, answer.body)
-        found, rest = [], answer.body
-        while rest:
-            size = int.from_bytes(rest[1:5], "big")
-            message = json.loads(rest[5 : 5 + size])
-            if rest[0] & 2:
-                assert "error" not in message, message
-                return found
-            found.append(message)
-            rest = rest[5 + size :]
-        raise AssertionError(f"{method} has no end: {found}")
+        with closing(HTTPConnection(self.host, timeout=30)) as connection:
+            connection.request("POST", f"/{PACKAGE}.{method}", body, headers)
+            answer = connection.getresponse()
+            assert answer.status == 200, (method, answer.status, answer.read())
+            while start := answer.read(5):
+                message = json.loads(answer.read(int.from_bytes(start[1:], "big")))
+                if start[0] & 2:
+                    assert "error" not in message, message
+                    return
+                yield message
+        raise AssertionError(f"{method} ended without a status")
 
     @contextmanager
     def channel(self) -> Iterator[grpc.Channel]:

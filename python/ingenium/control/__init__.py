@@ -6,6 +6,7 @@ Needs the extra ``ingenium[dashboard]``.
 from __future__ import annotations
 
 from ingenium.errors import MissingDependencyError
+from ingenium.recorder import require
 
 __all__ = ["require_dashboard"]
 
@@ -16,12 +17,11 @@ def require_dashboard() -> None:
     Raises:
         MissingDependencyError: One is missing.
     """
+    require()
     try:
-        import alembic  # noqa: F401
         import connectrpc  # noqa: F401
         import connectrpc_grpcreflect  # noqa: F401
         import protobuf  # noqa: F401
-        import sqlalchemy  # noqa: F401
         import uvicorn  # noqa: F401
         import zttp  # noqa: F401
     except ModuleNotFoundError as error:

@@ -13,13 +13,40 @@ from connectrpc_grpcreflect import (
     ServerReflectionService,
 )
 
-from ingenium.control._gen.ingenium.control.v1 import session_connect, session_pb
+from ingenium.control._gen.ingenium.control.v1 import (
+    apps_connect,
+    backtests_connect,
+    components_connect,
+    data_connect,
+    events_connect,
+    parity_connect,
+    portfolio_connect,
+    session_connect,
+    session_pb,
+    sweeps_connect,
+    trading_connect,
+    transactions_connect,
+    watch_connect,
+)
 from ingenium.control.app_catalog import AppCatalog
+from ingenium.control.app_monitors import AppMonitors
+from ingenium.control.app_service import AppCalls
 from ingenium.control.audit_log import AuditLog
+from ingenium.control.backtest_service import BacktestCalls
 from ingenium.control.call_guard import CallBoundary, RoleGuard
 from ingenium.control.callers import CallerRegistry
+from ingenium.control.component_calls import ComponentCalls
+from ingenium.control.data_service import DataCalls
+from ingenium.control.event_service import EventCalls
 from ingenium.control.http_gate import MOST_BYTES, Application
+from ingenium.control.parity_service import ParityCalls
+from ingenium.control.portfolio_service import MidnightEquity, PortfolioCalls
+from ingenium.control.run_board import RunBoard
 from ingenium.control.session_service import SessionCalls
+from ingenium.control.sweep_service import SweepCalls
+from ingenium.control.trading_service import TradingCalls
+from ingenium.control.transaction_service import TransactionCalls
+from ingenium.control.watch_service import WatchCalls
 
 __all__ = ["ControlServices"]
 
@@ -35,8 +62,8 @@ class ControlServices:
         instance: Name of this start of the server.
 
     Attributes:
-        session_path: Path of the methods of SessionService.
         applications: ASGI applications by path, ``"/package.Service"``.
+        session_path: Path of the methods of SessionService.
     """
 
     def __init__(
@@ -48,34 +75,93 @@ class ControlServices:
         instance: str,
     ) -> None:
         self._catalog = catalog
+        self._board = RunBoard(catalog.settings.data_directory / "control-runs")
+        self._monitors = AppMonitors(catalog, MidnightEquity(catalog).of)
+        self._watch = WatchCalls(self._monitors, self._board, callers, instance)
+        session = SessionCalls(callers, url, instance, self._check)
         options: dict[str, Any] = {
             "interceptors": (RoleGuard(), CallBoundary(audit)),
             "read_max_bytes": MOST_BYTES,
             # A compressed body may be far larger than its bytes.
             "compressions": (),
         }
-        made = [
-            session_connect.SessionServiceASGIApplication(
-                SessionCalls(callers, url, instance, self._check), **options
+        made = (
+            session_connect.SessionServiceASGIApplication(session, **options),
+            apps_connect.AppServiceASGIApplication(AppCalls(catalog), **options),
+            components_connect.ComponentServiceASGIApplication(
+                ComponentCalls(self._monitors), **options
             ),
-        ]
+            trading_connect.TradingServiceASGIApplication(TradingCalls(self._monitors), **options),
+            portfolio_connect.PortfolioServiceASGIApplication(
+                PortfolioCalls(self._monitors), **options
+            ),
+            transactions_connect.TransactionServiceASGIApplication(
+                TransactionCalls(catalog), **options
+            ),
+            events_connect.EventServiceASGIApplication(EventCalls(catalog), **options),
+            data_connect.DataServiceASGIApplication(DataCalls(catalog), **options),
+            backtests_connect.BacktestServiceASGIApplication(
+                BacktestCalls(catalog, self._board), **options
+            ),
+            sweeps_connect.SweepServiceASGIApplication(SweepCalls(catalog, self._board), **options),
+            parity_connect.ParityServiceASGIApplication(ParityCalls(catalog), **options),
+            watch_connect.WatchServiceASGIApplication(self._watch, **options),
+        )
         self.session_path = made[0].path
-        files = [session_pb.desc()]
-        reflection = [
-            ServerReflectionASGIApplication(ServerReflectionService(*files), **options),
-            ServerReflectionAlphaASGIApplication(ServerReflectionAlphaService(*files), **options),
+        described = [
+            service.desc()
+            for service in (
+                session_connect.SessionService,
+                apps_connect.AppService,
+                components_connect.ComponentService,
+                trading_connect.TradingService,
+                portfolio_connect.PortfolioService,
+                transactions_connect.TransactionService,
+                events_connect.EventService,
+                data_connect.DataService,
+                backtests_connect.BacktestService,
+                sweeps_connect.SweepService,
+                parity_connect.ParityService,
+                watch_connect.WatchService,
+            )
         ]
+        reflection = (
+            ServerReflectionASGIApplication(ServerReflectionService(*described), **options),
+            ServerReflectionAlphaASGIApplication(
+                ServerReflectionAlphaService(*described), **options
+            ),
+        )
         self.applications: Mapping[str, Application] = {
             each.path: each for each in (*made, *reflection)
         }
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Run what works beside calls."""
-        yield
+        """Own what works beside calls, and end it."""
+        try:
+            yield
+        finally:
+            await self._monitors.close()
+            await self._board.close()
 
     def close(self) -> None:
         """End all streams."""
+        self._watch.close()
 
     async def _check(self, app: str) -> list[session_pb.HealthCheck]:
-        return []
+        name = self._catalog.resolve(app)
+        monitor = self._monitors.of(name)
+        await monitor.view()
+        is_connected, error = monitor.connection
+        is_recorded = self._catalog.is_recorded(name)
+        recording = self._catalog.database_url(name) if is_recorded else "none"
+        return [
+            session_pb.HealthCheck(
+                name="nats", is_well=is_connected, text=error or "the server answers"
+            ),
+            session_pb.HealthCheck(
+                name="recording",
+                is_well=is_recorded,
+                text=recording if is_recorded else f"none: ingenium record {name}",
+            ),
+        ]

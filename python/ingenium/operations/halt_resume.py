@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime
 
 import msgspec
@@ -26,6 +27,9 @@ _LOOK_SECONDS = 1.5
 _CONFIRM_SECONDS = 3.0
 """Time for portfolio and executor to confirm."""
 _AGAIN_SECONDS = 0.05
+
+OnProgress = Callable[["SwitchResult"], None]
+"""Called with what is known so far, each time components were asked."""
 
 
 class SwitchResult(msgspec.Struct):
@@ -81,7 +85,12 @@ class SwitchResult(msgspec.Struct):
 
 
 async def restrict(
-    place: LocalApp, state: TradingState, reason: str, sender: str, now: datetime
+    place: LocalApp,
+    state: TradingState,
+    reason: str,
+    sender: str,
+    now: datetime,
+    on_progress: OnProgress | None = None,
 ) -> SwitchResult:
     """Halt trading, or restrict it to reducing orders.
 
@@ -93,6 +102,7 @@ async def restrict(
         reason: Reason, as text.
         sender: Sender, ``"ann@trader-1"``.
         now: Current time, UTC.
+        on_progress: Receives the result so far.
     """
     done = SwitchResult(place.app, state, str(place.kill_file.path))
     try:
@@ -102,11 +112,17 @@ async def restrict(
         done.file_error = str(error)
         # An empty file may exist all the same: a full disk still has space for it.
         done.file_changed = place.kill_file.is_there() and place.kill_file.state() is state
-    await _publish(place, done, reason, sender, now)
+    await _publish(place, done, reason, sender, now, on_progress)
     return done
 
 
-async def release(place: LocalApp, reason: str, sender: str, now: datetime) -> SwitchResult:
+async def release(
+    place: LocalApp,
+    reason: str,
+    sender: str,
+    now: datetime,
+    on_progress: OnProgress | None = None,
+) -> SwitchResult:
     """Resume trading; arguments as for `restrict`.
 
     The file is removed first: a component that still sees it when the event arrives would stay
@@ -119,12 +135,17 @@ async def release(place: LocalApp, reason: str, sender: str, now: datetime) -> S
         done.file_error = str(error)
         done.server_error = "nothing was said, since the file still halts"
         return done
-    await _publish(place, done, reason, sender, now)
+    await _publish(place, done, reason, sender, now, on_progress)
     return done
 
 
 async def _publish(
-    place: LocalApp, done: SwitchResult, reason: str, sender: str, now: datetime
+    place: LocalApp,
+    done: SwitchResult,
+    reason: str,
+    sender: str,
+    now: datetime,
+    on_progress: OnProgress | None,
 ) -> None:
     event = ControlEvent(timestamp=now, state=done.state.value, reason=reason, sender=sender)
     try:
@@ -139,7 +160,7 @@ async def _publish(
                 )
                 return
             known = [path.stem for path in place.states]
-            await _confirm(bus, done, known)
+            await _confirm(bus, done, known, on_progress)
     except IngeniumError as error:
         if done.reached is ControlDelivery.NOBODY:
             done.server_error = str(error)
@@ -147,12 +168,16 @@ async def _publish(
             done.unconfirmed.setdefault(done.app, f"it cannot be asked: {error}")
 
 
-async def _confirm(bus: NatsBus, done: SwitchResult, known: list[str]) -> None:
+async def _confirm(
+    bus: NatsBus, done: SwitchResult, known: list[str], on_progress: OnProgress | None
+) -> None:
     """Poll portfolio and executor until they confirm."""
     loop = asyncio.get_running_loop()
     end = loop.time() + _CONFIRM_SECONDS
     while True:
         _compare(done, await read_live_view(bus, done.app, known))
+        if on_progress is not None:
+            on_progress(done)
         if not done.unconfirmed or loop.time() >= end:
             return
         await asyncio.sleep(_AGAIN_SECONDS)

@@ -88,6 +88,8 @@ class Today(msgspec.Struct):
         denial_count: Number of denials.
         denials: The last 100 denials, oldest first.
         complete: Whether the whole day was read; otherwise the counts are lower bounds.
+        unanswered: Id of the oldest order without an execution or a denial; empty for none.
+        unanswered_time: When it was stored, UTC; ``None`` for none.
     """
 
     day: date
@@ -96,6 +98,8 @@ class Today(msgspec.Struct):
     denial_count: int = 0
     denials: list[DenialView] = []
     complete: bool = True
+    unanswered: str = ""
+    unanswered_time: datetime | None = None
 
 
 def fill_of(
@@ -148,6 +152,7 @@ class TodayReader:
     def _forget(self) -> None:
         self._after = 0
         self._orders: dict[str, tuple[str, str]] = {}
+        self._unanswered: dict[str, datetime] = {}
         self._fills: deque[FillView] = deque(maxlen=_LISTED)
         self._denials: deque[DenialView] = deque(maxlen=_LISTED)
         self._seen: set[str] = set()
@@ -182,6 +187,8 @@ class TodayReader:
             except TimeoutError:
                 today.complete = False
         today.fills, today.denials = list(self._fills), list(self._denials)
+        oldest = next(iter(self._unanswered.items()), ("", None))
+        today.unanswered, today.unanswered_time = oldest
         return today
 
     async def _read(self, stream: Stream, end: int) -> None:
@@ -204,7 +211,12 @@ class TodayReader:
             return
         if isinstance(event, OrderEvent):
             self._orders[event.id] = event.symbol, event.side
+            self._unanswered[event.id] = record.time
             return
+        if isinstance(event, ExecutionEvent):
+            self._unanswered.pop(event.order_id, None)
+        elif event.order is not None and event.order.id:
+            self._unanswered.pop(event.order.id, None)
         if event.id:
             if event.id in self._seen:
                 return

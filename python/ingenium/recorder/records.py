@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
-from sqlalchemy import Column, Select, and_, func, or_, select
+from sqlalchemy import Column, Connection, Select, and_, func, or_, select
 
 from ingenium.clock import SystemClock
 from ingenium.errors import ConfigError
@@ -33,6 +33,8 @@ from ingenium.recorder.table_notes import deletion_notes, missing_notes
 from ingenium.trading.money import QUOTIENT
 
 __all__ = ["Records"]
+
+_ResultT = TypeVar("_ResultT")
 
 
 class Records:
@@ -378,6 +380,15 @@ class Records:
         """Return the gaps in the recording, with their reasons."""
         query = select(GAPS).order_by(GAPS.c.stream, GAPS.c.first)
         return RecordTable(GAPS.columns.keys(), self._rows(query), ("time",))
+
+    def run(self, query: Callable[[Connection], _ResultT]) -> _ResultT:
+        """Run a query of this room on a connection.
+
+        Raises:
+            RecorderError: The database cannot be read.
+        """
+        with failures(self._database, "be read"), self._database.engine.connect() as connection:
+            return query(connection)
 
     def _notes(
         self,

@@ -19,7 +19,7 @@ from connectrpc.server import ConnectASGIApplication, ConnectWSGIApplication, DE
 from protobuf import DescService
 
 from . import backtests_pb
-from .backtests_pb import CancelBacktestRequest, CancelBacktestResponse, CompareBacktestsRequest, CompareBacktestsResponse, GetBacktestRequest, GetBacktestResponse, ListBacktestsRequest, ListBacktestsResponse, StartBacktestRequest, StartBacktestResponse, WatchBacktestRequest, WatchBacktestResponse
+from .backtests_pb import CancelBacktestRequest, CancelBacktestResponse, CompareBacktestsRequest, CompareBacktestsResponse, GetBacktestFileRequest, GetBacktestFileResponse, GetBacktestRequest, GetBacktestResponse, ListBacktestsRequest, ListBacktestsResponse, StartBacktestRequest, StartBacktestResponse, WatchBacktestRequest, WatchBacktestResponse
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
@@ -49,6 +49,12 @@ class BacktestService(Protocol):
     async def get_backtest(self, request: GetBacktestRequest, ctx: RequestContext[GetBacktestRequest, GetBacktestResponse], /) -> GetBacktestResponse:
         """
         Return a backtest with its result. Role: read.
+        """
+        raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
+
+    def get_backtest_file(self, request: GetBacktestFileRequest, ctx: RequestContext[GetBacktestFileRequest, GetBacktestFileResponse], /) -> AsyncIterator[GetBacktestFileResponse]:
+        """
+        Return the report of a backtest as an HTML file. Role: read.
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
@@ -120,6 +126,17 @@ class BacktestServiceASGIApplication(ConnectASGIApplication[BacktestService]):
                         stream_type=StreamType.UNARY,
                     ),
                     function=svc.get_backtest,
+                ),
+                "/ingenium.control.v1.BacktestService/GetBacktestFile": Endpoint.server_stream(
+                    method=MethodInfo(
+                        name="GetBacktestFile",
+                        service_name="ingenium.control.v1.BacktestService",
+                        input=GetBacktestFileRequest,
+                        output=GetBacktestFileResponse,
+                        idempotency_level=IdempotencyLevel.UNKNOWN,
+                        stream_type=StreamType.SERVER_STREAM,
+                    ),
+                    function=svc.get_backtest_file,
                 ),
                 "/ingenium.control.v1.BacktestService/WatchBacktest": Endpoint.server_stream(
                     method=MethodInfo(
@@ -240,6 +257,29 @@ class BacktestServiceClient(ConnectClient):
             headers=headers,
             timeout_ms=timeout_ms,
         )
+    def get_backtest_file(
+        self,
+        request: GetBacktestFileRequest,
+        *,
+        headers: Headers | Mapping[str, str] | None = None, 
+        timeout_ms: int | None = None,
+    ) -> AsyncIterator[GetBacktestFileResponse]:
+        """
+        Return the report of a backtest as an HTML file. Role: read.
+        """
+        return self.execute_server_stream(
+            request=request,
+            method=MethodInfo(
+                name="GetBacktestFile",
+                service_name="ingenium.control.v1.BacktestService",
+                input=GetBacktestFileRequest,
+                output=GetBacktestFileResponse,
+                idempotency_level=IdempotencyLevel.UNKNOWN,
+                stream_type=StreamType.SERVER_STREAM,
+            ),
+            headers=headers,
+            timeout_ms=timeout_ms,
+        )
     def watch_backtest(
         self,
         request: WatchBacktestRequest,
@@ -332,6 +372,12 @@ class BacktestServiceSync(Protocol):
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
+    def get_backtest_file(self, request: GetBacktestFileRequest, ctx: RequestContext[GetBacktestFileRequest, GetBacktestFileResponse], /) -> Iterator[GetBacktestFileResponse]:
+        """
+        Return the report of a backtest as an HTML file. Role: read.
+        """
+        raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
+
     def watch_backtest(self, request: WatchBacktestRequest, ctx: RequestContext[WatchBacktestRequest, WatchBacktestResponse], /) -> Iterator[WatchBacktestResponse]:
         """
         Follow a backtest until it ends: its progress about ten times in a second. Role: read.
@@ -398,6 +444,17 @@ class BacktestServiceWSGIApplication(ConnectWSGIApplication):
                         stream_type=StreamType.UNARY,
                     ),
                     function=service.get_backtest,
+                ),
+                "/ingenium.control.v1.BacktestService/GetBacktestFile": EndpointSync.server_stream(
+                    method=MethodInfo(
+                        name="GetBacktestFile",
+                        service_name="ingenium.control.v1.BacktestService",
+                        input=GetBacktestFileRequest,
+                        output=GetBacktestFileResponse,
+                        idempotency_level=IdempotencyLevel.UNKNOWN,
+                        stream_type=StreamType.SERVER_STREAM,
+                    ),
+                    function=service.get_backtest_file,
                 ),
                 "/ingenium.control.v1.BacktestService/WatchBacktest": EndpointSync.server_stream(
                     method=MethodInfo(
@@ -514,6 +571,29 @@ class BacktestServiceClientSync(ConnectClientSync):
                 output=GetBacktestResponse,
                 idempotency_level=IdempotencyLevel.UNKNOWN,
                 stream_type=StreamType.UNARY,
+            ),
+            headers=headers,
+            timeout_ms=timeout_ms,
+        )
+    def get_backtest_file(
+        self,
+        request: GetBacktestFileRequest,
+        *,
+        headers: Headers | Mapping[str, str] | None = None, 
+        timeout_ms: int | None = None,
+    ) -> Iterator[GetBacktestFileResponse]:
+        """
+        Return the report of a backtest as an HTML file. Role: read.
+        """
+        return self.execute_server_stream(
+            request=request,
+            method=MethodInfo(
+                name="GetBacktestFile",
+                service_name="ingenium.control.v1.BacktestService",
+                input=GetBacktestFileRequest,
+                output=GetBacktestFileResponse,
+                idempotency_level=IdempotencyLevel.UNKNOWN,
+                stream_type=StreamType.SERVER_STREAM,
             ),
             headers=headers,
             timeout_ms=timeout_ms,

@@ -447,6 +447,78 @@ class GetBacktestResponse(Message[_GetBacktestResponseFields]):
         backtest: Backtest | None
         report: BacktestReport | None
 
+_GetBacktestFileRequestFields: TypeAlias = Literal["id"]
+
+class GetBacktestFileRequest(Message[_GetBacktestFileRequestFields]):
+    """
+    Request of GetBacktestFile.
+
+    ```proto
+    message ingenium.control.v1.GetBacktestFileRequest
+    ```
+
+    Attributes:
+        id:
+            Its id.
+
+            ```proto
+            string id = 1;
+            ```
+    """
+
+    __slots__ = ("id",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            id: str = "",
+        ) -> None:
+            pass
+
+        id: str
+
+_GetBacktestFileResponseFields: TypeAlias = Literal["data", "file_name"]
+
+class GetBacktestFileResponse(Message[_GetBacktestFileResponseFields]):
+    """
+    A part of a file.
+
+    ```proto
+    message ingenium.control.v1.GetBacktestFileResponse
+    ```
+
+    Attributes:
+        data:
+            The next bytes, at most 64 KiB.
+
+            ```proto
+            bytes data = 1;
+            ```
+        file_name:
+            Name for the file: "cross-backtest.html"; only in the first part.
+
+            ```proto
+            string file_name = 2;
+            ```
+    """
+
+    __slots__ = ("data", "file_name")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            data: bytes = b"",
+            file_name: str = "",
+        ) -> None:
+            pass
+
+        data: bytes
+        file_name: str
+
 _BacktestReportFields: TypeAlias = Literal["figures", "equity", "fills", "fill_count", "trades", "trade_count", "problems", "policy", "report_bytes"]
 
 class BacktestReport(Message[_BacktestReportFields]):
@@ -507,7 +579,7 @@ class BacktestReport(Message[_BacktestReportFields]):
             string policy = 8;
             ```
         report_bytes:
-            Size of the whole report as HTML, in bytes; GET /reports/<id>.html has it. 0 if there is none.
+            Size of the report as HTML, in bytes: GetBacktestFile has it.
 
             ```proto
             int64 report_bytes = 9;
@@ -555,13 +627,13 @@ class Figure(Message[_FigureFields]):
 
     Attributes:
         name:
-            Name: "total_return".
+            Name, made of the label: "total_return".
 
             ```proto
             string name = 1;
             ```
         label:
-            Label: "Total return".
+            Label: "total return".
 
             ```proto
             string label = 2;
@@ -745,7 +817,7 @@ class BacktestTrade(Message[_BacktestTradeFields]):
             string symbol = 1;
             ```
         side:
-            "buy" for a long trade, "sell" for a short one.
+            "long" or "short".
 
             ```proto
             string side = 2;
@@ -1113,7 +1185,7 @@ class ComparedValue(Message[_ComparedValueFields]):
 
 
 _DESC = file_desc(
-    b'\n#ingenium/control/v1/backtests.proto\x12\x13ingenium.control.v1\x1a ingenium/control/v1/common.proto"\xaa\x07\n\x08Backtest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n\x03app\x18\x02 \x01(\tR\x03app\x123\n\x05state\x18\x03 \x01(\x0e2\x1d.ingenium.control.v1.RunStateR\x05state\x12M\n\nparameters\x18\x04 \x03(\x0b2-.ingenium.control.v1.Backtest.ParametersEntryR\nparameters\x12\x1b\n\tstart_day\x18\x05 \x01(\tR\x08startDay\x12\x17\n\x07end_day\x18\x06 \x01(\tR\x06endDay\x12\x1d\n\nstarted_by\x18\x07 \x01(\tR\tstartedBy\x12!\n\x0ccreated_time\x18\x08 \x01(\x03R\x0bcreatedTime\x12"\n\nended_time\x18\t \x01(\x03H\x00R\tendedTime\x88\x01\x01\x12\x14\n\x05steps\x18\n \x01(\x03R\x05steps\x12\x12\n\x04bars\x18\x0b \x01(\x03R\x04bars\x12"\n\ntotal_bars\x18\x0c \x01(\x03H\x01R\ttotalBars\x88\x01\x01\x12 \n\tdata_time\x18\r \x01(\x03H\x02R\x08dataTime\x88\x01\x01\x120\n\x11remaining_seconds\x18\x0e \x01(\x01H\x03R\x10remainingSeconds\x88\x01\x01\x12\x14\n\x05error\x18\x0f \x01(\tR\x05error\x12#\n\revents_digest\x18\x10 \x01(\tR\x0ceventsDigest\x12\x17\n\x07same_as\x18\x11 \x01(\tR\x06sameAs\x12&\n\x0ctotal_return\x18\x12 \x01(\x01H\x04R\x0btotalReturn\x88\x01\x01\x12\x1b\n\x06sharpe\x18\x13 \x01(\x01H\x05R\x06sharpe\x88\x01\x01\x12&\n\x0cmax_drawdown\x18\x14 \x01(\x01H\x06R\x0bmaxDrawdown\x88\x01\x01\x12\x1b\n\x06trades\x18\x15 \x01(\x03H\x07R\x06trades\x88\x01\x01\x1ab\n\x0fParametersEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x129\n\x05value\x18\x02 \x01(\x0b2#.ingenium.control.v1.ParameterValueR\x05value:\x028\x01B\r\n\x0b_ended_timeB\r\n\x0b_total_barsB\x0c\n\n_data_timeB\x14\n\x12_remaining_secondsB\x0f\n\r_total_returnB\t\n\x07_sharpeB\x0f\n\r_max_drawdownB\t\n\x07_trades"(\n\x14ListBacktestsRequest\x12\x10\n\x03app\x18\x01 \x01(\tR\x03app"T\n\x15ListBacktestsResponse\x12;\n\tbacktests\x18\x01 \x03(\x0b2\x1d.ingenium.control.v1.BacktestR\tbacktests"\xbc\x02\n\x14StartBacktestRequest\x12\x10\n\x03app\x18\x01 \x01(\tR\x03app\x12Y\n\nparameters\x18\x02 \x03(\x0b29.ingenium.control.v1.StartBacktestRequest.ParametersEntryR\nparameters\x12\x1b\n\tstart_day\x18\x03 \x01(\tR\x08startDay\x12\x17\n\x07end_day\x18\x04 \x01(\tR\x06endDay\x12\x1d\n\nrequest_id\x18\x05 \x01(\tR\trequestId\x1ab\n\x0fParametersEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x129\n\x05value\x18\x02 \x01(\x0b2#.ingenium.control.v1.ParameterValueR\x05value:\x028\x01"R\n\x15StartBacktestResponse\x129\n\x08backtest\x18\x01 \x01(\x0b2\x1d.ingenium.control.v1.BacktestR\x08backtest"$\n\x12GetBacktestRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id"\x8d\x01\n\x13GetBacktestResponse\x129\n\x08backtest\x18\x01 \x01(\x0b2\x1d.ingenium.control.v1.BacktestR\x08backtest\x12;\n\x06report\x18\x02 \x01(\x0b2#.ingenium.control.v1.BacktestReportR\x06report"\x8f\x03\n\x0eBacktestReport\x125\n\x07figures\x18\x01 \x03(\x0b2\x1b.ingenium.control.v1.FigureR\x07figures\x12:\n\x06equity\x18\x02 \x03(\x0b2".ingenium.control.v1.BacktestPointR\x06equity\x127\n\x05fills\x18\x03 \x03(\x0b2!.ingenium.control.v1.BacktestFillR\x05fills\x12\x1d\n\nfill_count\x18\x04 \x01(\x03R\tfillCount\x12:\n\x06trades\x18\x05 \x03(\x0b2".ingenium.control.v1.BacktestTradeR\x06trades\x12\x1f\n\x0btrade_count\x18\x06 \x01(\x03R\ntradeCount\x12\x1a\n\x08problems\x18\x07 \x03(\tR\x08problems\x12\x16\n\x06policy\x18\x08 \x01(\tR\x06policy\x12!\n\x0creport_bytes\x18\t \x01(\x03R\x0breportBytes"F\n\x06Figure\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n\x05label\x18\x02 \x01(\tR\x05label\x12\x12\n\x04text\x18\x03 \x01(\tR\x04text"\x88\x01\n\rBacktestPoint\x12\x12\n\x04time\x18\x01 \x01(\x03R\x04time\x12\x16\n\x06equity\x18\x02 \x01(\x01R\x06equity\x12\x1a\n\x08drawdown\x18\x03 \x01(\x01R\x08drawdown\x12!\n\tbenchmark\x18\x04 \x01(\x01H\x00R\tbenchmark\x88\x01\x01B\x0c\n\n_benchmark"\xbb\x01\n\x0cBacktestFill\x12\x12\n\x04time\x18\x01 \x01(\x03R\x04time\x12\x16\n\x06symbol\x18\x02 \x01(\tR\x06symbol\x12\x12\n\x04side\x18\x03 \x01(\tR\x04side\x12\x1a\n\x08quantity\x18\x04 \x01(\tR\x08quantity\x12\x14\n\x05price\x18\x05 \x01(\tR\x05price\x12\x1e\n\ncommission\x18\x06 \x01(\tR\ncommission\x12\x19\n\x08order_id\x18\x07 \x01(\tR\x07orderId"\x85\x02\n\rBacktestTrade\x12\x16\n\x06symbol\x18\x01 \x01(\tR\x06symbol\x12\x12\n\x04side\x18\x02 \x01(\tR\x04side\x12\x1a\n\x08quantity\x18\x03 \x01(\tR\x08quantity\x12\x1d\n\nentry_time\x18\x04 \x01(\x03R\tentryTime\x12\x1b\n\texit_time\x18\x05 \x01(\x03R\x08exitTime\x12\x1f\n\x0bentry_price\x18\x06 \x01(\tR\nentryPrice\x12\x1d\n\nexit_price\x18\x07 \x01(\tR\texitPrice\x12\x10\n\x03pnl\x18\x08 \x01(\tR\x03pnl\x12\x1e\n\ncommission\x18\t \x01(\tR\ncommission"&\n\x14WatchBacktestRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id"R\n\x15WatchBacktestResponse\x129\n\x08backtest\x18\x01 \x01(\x0b2\x1d.ingenium.control.v1.BacktestR\x08backtest"\'\n\x15CancelBacktestRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id"S\n\x16CancelBacktestResponse\x129\n\x08backtest\x18\x01 \x01(\x0b2\x1d.ingenium.control.v1.BacktestR\x08backtest"M\n\x17CompareBacktestsRequest\x12\x17\n\x07left_id\x18\x01 \x01(\tR\x06leftId\x12\x19\n\x08right_id\x18\x02 \x01(\tR\x07rightId"\x94\x02\n\x18CompareBacktestsResponse\x12\x19\n\x08is_equal\x18\x01 \x01(\x08R\x07isEqual\x12:\n\x06values\x18\x02 \x03(\x0b2".ingenium.control.v1.ComparedValueR\x06values\x12\x1f\n\x0bequal_fills\x18\x03 \x01(\x03R\nequalFills\x12>\n\tleft_fill\x18\x04 \x01(\x0b2!.ingenium.control.v1.BacktestFillR\x08leftFill\x12@\n\nright_fill\x18\x05 \x01(\x0b2!.ingenium.control.v1.BacktestFillR\trightFill"p\n\rComparedValue\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n\x04left\x18\x02 \x01(\tR\x04left\x12\x14\n\x05right\x18\x03 \x01(\tR\x05right\x12!\n\x0cis_parameter\x18\x04 \x01(\x08R\x0bisParameter2\x89\x05\n\x0fBacktestService\x12f\n\rListBacktests\x12).ingenium.control.v1.ListBacktestsRequest\x1a*.ingenium.control.v1.ListBacktestsResponse\x12f\n\rStartBacktest\x12).ingenium.control.v1.StartBacktestRequest\x1a*.ingenium.control.v1.StartBacktestResponse\x12`\n\x0bGetBacktest\x12\'.ingenium.control.v1.GetBacktestRequest\x1a(.ingenium.control.v1.GetBacktestResponse\x12h\n\rWatchBacktest\x12).ingenium.control.v1.WatchBacktestRequest\x1a*.ingenium.control.v1.WatchBacktestResponse0\x01\x12i\n\x0eCancelBacktest\x12*.ingenium.control.v1.CancelBacktestRequest\x1a+.ingenium.control.v1.CancelBacktestResponse\x12o\n\x10CompareBacktests\x12,.ingenium.control.v1.CompareBacktestsRequest\x1a-.ingenium.control.v1.CompareBacktestsResponseBi\n\x13ingenium.control.v1B\x0eBacktestsProtoP\x01Z@github.com/markwinter/ingenium/gen/ingenium/control/v1;controlv1b\x06proto3',
+    b'\n#ingenium/control/v1/backtests.proto\x12\x13ingenium.control.v1\x1a ingenium/control/v1/common.proto"\xaa\x07\n\x08Backtest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n\x03app\x18\x02 \x01(\tR\x03app\x123\n\x05state\x18\x03 \x01(\x0e2\x1d.ingenium.control.v1.RunStateR\x05state\x12M\n\nparameters\x18\x04 \x03(\x0b2-.ingenium.control.v1.Backtest.ParametersEntryR\nparameters\x12\x1b\n\tstart_day\x18\x05 \x01(\tR\x08startDay\x12\x17\n\x07end_day\x18\x06 \x01(\tR\x06endDay\x12\x1d\n\nstarted_by\x18\x07 \x01(\tR\tstartedBy\x12!\n\x0ccreated_time\x18\x08 \x01(\x03R\x0bcreatedTime\x12"\n\nended_time\x18\t \x01(\x03H\x00R\tendedTime\x88\x01\x01\x12\x14\n\x05steps\x18\n \x01(\x03R\x05steps\x12\x12\n\x04bars\x18\x0b \x01(\x03R\x04bars\x12"\n\ntotal_bars\x18\x0c \x01(\x03H\x01R\ttotalBars\x88\x01\x01\x12 \n\tdata_time\x18\r \x01(\x03H\x02R\x08dataTime\x88\x01\x01\x120\n\x11remaining_seconds\x18\x0e \x01(\x01H\x03R\x10remainingSeconds\x88\x01\x01\x12\x14\n\x05error\x18\x0f \x01(\tR\x05error\x12#\n\revents_digest\x18\x10 \x01(\tR\x0ceventsDigest\x12\x17\n\x07same_as\x18\x11 \x01(\tR\x06sameAs\x12&\n\x0ctotal_return\x18\x12 \x01(\x01H\x04R\x0btotalReturn\x88\x01\x01\x12\x1b\n\x06sharpe\x18\x13 \x01(\x01H\x05R\x06sharpe\x88\x01\x01\x12&\n\x0cmax_drawdown\x18\x14 \x01(\x01H\x06R\x0bmaxDrawdown\x88\x01\x01\x12\x1b\n\x06trades\x18\x15 \x01(\x03H\x07R\x06trades\x88\x01\x01\x1ab\n\x0fParametersEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x129\n\x05value\x18\x02 \x01(\x0b2#.ingenium.control.v1.ParameterValueR\x05value:\x028\x01B\r\n\x0b_ended_timeB\r\n\x0b_total_barsB\x0c\n\n_data_timeB\x14\n\x12_remaining_secondsB\x0f\n\r_total_returnB\t\n\x07_sharpeB\x0f\n\r_max_drawdownB\t\n\x07_trades"(\n\x14ListBacktestsRequest\x12\x10\n\x03app\x18\x01 \x01(\tR\x03app"T\n\x15ListBacktestsResponse\x12;\n\tbacktests\x18\x01 \x03(\x0b2\x1d.ingenium.control.v1.BacktestR\tbacktests"\xbc\x02\n\x14StartBacktestRequest\x12\x10\n\x03app\x18\x01 \x01(\tR\x03app\x12Y\n\nparameters\x18\x02 \x03(\x0b29.ingenium.control.v1.StartBacktestRequest.ParametersEntryR\nparameters\x12\x1b\n\tstart_day\x18\x03 \x01(\tR\x08startDay\x12\x17\n\x07end_day\x18\x04 \x01(\tR\x06endDay\x12\x1d\n\nrequest_id\x18\x05 \x01(\tR\trequestId\x1ab\n\x0fParametersEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x129\n\x05value\x18\x02 \x01(\x0b2#.ingenium.control.v1.ParameterValueR\x05value:\x028\x01"R\n\x15StartBacktestResponse\x129\n\x08backtest\x18\x01 \x01(\x0b2\x1d.ingenium.control.v1.BacktestR\x08backtest"$\n\x12GetBacktestRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id"\x8d\x01\n\x13GetBacktestResponse\x129\n\x08backtest\x18\x01 \x01(\x0b2\x1d.ingenium.control.v1.BacktestR\x08backtest\x12;\n\x06report\x18\x02 \x01(\x0b2#.ingenium.control.v1.BacktestReportR\x06report"(\n\x16GetBacktestFileRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id"J\n\x17GetBacktestFileResponse\x12\x12\n\x04data\x18\x01 \x01(\x0cR\x04data\x12\x1b\n\tfile_name\x18\x02 \x01(\tR\x08fileName"\x8f\x03\n\x0eBacktestReport\x125\n\x07figures\x18\x01 \x03(\x0b2\x1b.ingenium.control.v1.FigureR\x07figures\x12:\n\x06equity\x18\x02 \x03(\x0b2".ingenium.control.v1.BacktestPointR\x06equity\x127\n\x05fills\x18\x03 \x03(\x0b2!.ingenium.control.v1.BacktestFillR\x05fills\x12\x1d\n\nfill_count\x18\x04 \x01(\x03R\tfillCount\x12:\n\x06trades\x18\x05 \x03(\x0b2".ingenium.control.v1.BacktestTradeR\x06trades\x12\x1f\n\x0btrade_count\x18\x06 \x01(\x03R\ntradeCount\x12\x1a\n\x08problems\x18\x07 \x03(\tR\x08problems\x12\x16\n\x06policy\x18\x08 \x01(\tR\x06policy\x12!\n\x0creport_bytes\x18\t \x01(\x03R\x0breportBytes"F\n\x06Figure\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n\x05label\x18\x02 \x01(\tR\x05label\x12\x12\n\x04text\x18\x03 \x01(\tR\x04text"\x88\x01\n\rBacktestPoint\x12\x12\n\x04time\x18\x01 \x01(\x03R\x04time\x12\x16\n\x06equity\x18\x02 \x01(\x01R\x06equity\x12\x1a\n\x08drawdown\x18\x03 \x01(\x01R\x08drawdown\x12!\n\tbenchmark\x18\x04 \x01(\x01H\x00R\tbenchmark\x88\x01\x01B\x0c\n\n_benchmark"\xbb\x01\n\x0cBacktestFill\x12\x12\n\x04time\x18\x01 \x01(\x03R\x04time\x12\x16\n\x06symbol\x18\x02 \x01(\tR\x06symbol\x12\x12\n\x04side\x18\x03 \x01(\tR\x04side\x12\x1a\n\x08quantity\x18\x04 \x01(\tR\x08quantity\x12\x14\n\x05price\x18\x05 \x01(\tR\x05price\x12\x1e\n\ncommission\x18\x06 \x01(\tR\ncommission\x12\x19\n\x08order_id\x18\x07 \x01(\tR\x07orderId"\x85\x02\n\rBacktestTrade\x12\x16\n\x06symbol\x18\x01 \x01(\tR\x06symbol\x12\x12\n\x04side\x18\x02 \x01(\tR\x04side\x12\x1a\n\x08quantity\x18\x03 \x01(\tR\x08quantity\x12\x1d\n\nentry_time\x18\x04 \x01(\x03R\tentryTime\x12\x1b\n\texit_time\x18\x05 \x01(\x03R\x08exitTime\x12\x1f\n\x0bentry_price\x18\x06 \x01(\tR\nentryPrice\x12\x1d\n\nexit_price\x18\x07 \x01(\tR\texitPrice\x12\x10\n\x03pnl\x18\x08 \x01(\tR\x03pnl\x12\x1e\n\ncommission\x18\t \x01(\tR\ncommission"&\n\x14WatchBacktestRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id"R\n\x15WatchBacktestResponse\x129\n\x08backtest\x18\x01 \x01(\x0b2\x1d.ingenium.control.v1.BacktestR\x08backtest"\'\n\x15CancelBacktestRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id"S\n\x16CancelBacktestResponse\x129\n\x08backtest\x18\x01 \x01(\x0b2\x1d.ingenium.control.v1.BacktestR\x08backtest"M\n\x17CompareBacktestsRequest\x12\x17\n\x07left_id\x18\x01 \x01(\tR\x06leftId\x12\x19\n\x08right_id\x18\x02 \x01(\tR\x07rightId"\x94\x02\n\x18CompareBacktestsResponse\x12\x19\n\x08is_equal\x18\x01 \x01(\x08R\x07isEqual\x12:\n\x06values\x18\x02 \x03(\x0b2".ingenium.control.v1.ComparedValueR\x06values\x12\x1f\n\x0bequal_fills\x18\x03 \x01(\x03R\nequalFills\x12>\n\tleft_fill\x18\x04 \x01(\x0b2!.ingenium.control.v1.BacktestFillR\x08leftFill\x12@\n\nright_fill\x18\x05 \x01(\x0b2!.ingenium.control.v1.BacktestFillR\trightFill"p\n\rComparedValue\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n\x04left\x18\x02 \x01(\tR\x04left\x12\x14\n\x05right\x18\x03 \x01(\tR\x05right\x12!\n\x0cis_parameter\x18\x04 \x01(\x08R\x0bisParameter2\xf9\x05\n\x0fBacktestService\x12f\n\rListBacktests\x12).ingenium.control.v1.ListBacktestsRequest\x1a*.ingenium.control.v1.ListBacktestsResponse\x12f\n\rStartBacktest\x12).ingenium.control.v1.StartBacktestRequest\x1a*.ingenium.control.v1.StartBacktestResponse\x12`\n\x0bGetBacktest\x12\'.ingenium.control.v1.GetBacktestRequest\x1a(.ingenium.control.v1.GetBacktestResponse\x12n\n\x0fGetBacktestFile\x12+.ingenium.control.v1.GetBacktestFileRequest\x1a,.ingenium.control.v1.GetBacktestFileResponse0\x01\x12h\n\rWatchBacktest\x12).ingenium.control.v1.WatchBacktestRequest\x1a*.ingenium.control.v1.WatchBacktestResponse0\x01\x12i\n\x0eCancelBacktest\x12*.ingenium.control.v1.CancelBacktestRequest\x1a+.ingenium.control.v1.CancelBacktestResponse\x12o\n\x10CompareBacktests\x12,.ingenium.control.v1.CompareBacktestsRequest\x1a-.ingenium.control.v1.CompareBacktestsResponseBi\n\x13ingenium.control.v1B\x0eBacktestsProtoP\x01Z@github.com/markwinter/ingenium/gen/ingenium/control/v1;controlv1b\x06proto3',
     [
         common_pb.desc(),
     ],
@@ -1125,6 +1197,8 @@ _DESC = file_desc(
         "StartBacktestResponse": StartBacktestResponse,
         "GetBacktestRequest": GetBacktestRequest,
         "GetBacktestResponse": GetBacktestResponse,
+        "GetBacktestFileRequest": GetBacktestFileRequest,
+        "GetBacktestFileResponse": GetBacktestFileResponse,
         "BacktestReport": BacktestReport,
         "Figure": Figure,
         "BacktestPoint": BacktestPoint,

@@ -1,0 +1,216 @@
+"""Runs backtests of registered apps."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from connectrpc.code import Code
+from connectrpc.errors import ConnectError
+from connectrpc.request import RequestContext
+
+from ingenium.control._gen.ingenium.control.v1 import backtests_pb as pb
+from ingenium.control._gen.ingenium.control.v1 import common_pb
+from ingenium.control._gen.ingenium.control.v1.backtests_connect import BacktestService
+from ingenium.control.app_catalog import AppCatalog
+from ingenium.control.app_service import value_of
+from ingenium.control.call_guard import caller_now, not_found, refuse
+from ingenium.control.control_run import ControlRun
+from ingenium.control.once_by_id import OnceById
+from ingenium.control.registered_app import RegisteredApp, Value
+from ingenium.control.run_board import RunBoard
+from ingenium.control.run_messages import backtest_message, fill_row, report_message
+
+__all__ = ["BacktestCalls", "check_days", "file_parts", "given_values", "registered_app"]
+
+Context = RequestContext[Any, Any]
+_PART_BYTES = 64 * 1024
+
+
+def registered_app(catalog: AppCatalog, app: str) -> RegisteredApp:
+    """Return the definition of an app that can be backtested.
+
+    Raises:
+        ConnectError: There is none of this name, or it has no history.
+    """
+    found = catalog.registered.get(app)
+    if found is None:
+        names = [each.name for each in catalog.registered.values() if each.is_historical]
+        raise not_found(
+            f"no app {app!r} can be backtested: there are {', '.join(names) or 'none'}; start "
+            "ingenium dashboard with the file of the app"
+        )
+    if not found.is_historical:
+        raise ConnectError(
+            Code.FAILED_PRECONDITION,
+            f"app {app!r} runs on live data: a backtest needs an app whose ingestors read history",
+        )
+    return found
+
+
+def given_values(parameters: Mapping[str, common_pb.ParameterValue]) -> dict[str, Value]:
+    """Return the values of a request.
+
+    Raises:
+        ConnectError: One has no value.
+    """
+    for name, each in parameters.items():
+        if each.kind is None:
+            raise refuse(f"parameter {name!r} has no value: leave it out for its default")
+    return {name: value_of(each) for name, each in parameters.items()}
+
+
+def check_days(start: str, end: str) -> None:
+    """Check the days of a request.
+
+    Raises:
+        ConnectError: One is no day, or they are in the wrong order.
+    """
+    for name, text in (("start_day", start), ("end_day", end)):
+        try:
+            is_day = not text or date.fromisoformat(text).isoformat() == text
+        except ValueError:
+            is_day = False
+        if not is_day:
+            raise refuse(f"{name} is {text!r}: write a day as 2020-01-31")
+    if start and end and end < start:
+        raise refuse(f"end_day {end} is before start_day {start}")
+
+
+async def file_parts(path: Path) -> AsyncIterator[bytes]:
+    """Yield a file in parts."""
+    with path.open("rb") as file:
+        while part := await asyncio.to_thread(file.read, _PART_BYTES):
+            yield part
+
+
+class BacktestCalls(BacktestService):
+    """Implements BacktestService.
+
+    Args:
+        catalog: The apps.
+        board: Runs them.
+    """
+
+    def __init__(self, catalog: AppCatalog, board: RunBoard) -> None:
+        self._catalog = catalog
+        self._board = board
+        self._once = OnceById()
+
+    async def list_backtests(
+        self, request: pb.ListBacktestsRequest, _: Context, /
+    ) -> pb.ListBacktestsResponse:
+        """Return backtests, latest first."""
+        runs = self._board.listed("backtest", request.app)
+        return pb.ListBacktestsResponse(backtests=[backtest_message(run) for run in runs])
+
+    async def start_backtest(
+        self, request: pb.StartBacktestRequest, _: Context, /
+    ) -> pb.StartBacktestResponse:
+        """Start a backtest."""
+        app = registered_app(self._catalog, request.app)
+        values = app.values(given_values(request.parameters))
+        check_days(request.start_day, request.end_day)
+        user = caller_now().user
+
+        async def start() -> ControlRun:
+            run = ControlRun("", "backtest", app.name, app.target, dict(values))
+            run.start, run.end, run.user = request.start_day, request.end_day, user
+            return self._board.start(run)
+
+        run = await self._once.run("StartBacktest", request.request_id, start)
+        return pb.StartBacktestResponse(backtest=backtest_message(run))
+
+    async def get_backtest(
+        self, request: pb.GetBacktestRequest, _: Context, /
+    ) -> pb.GetBacktestResponse:
+        """Return a backtest with its result."""
+        run = self._board.find("backtest", request.id)
+        result = await asyncio.to_thread(self._board.result, run)
+        return pb.GetBacktestResponse(
+            backtest=backtest_message(run),
+            report=None if result is None else report_message(result),
+        )
+
+    async def get_backtest_file(
+        self, request: pb.GetBacktestFileRequest, _: Context, /
+    ) -> AsyncIterator[pb.GetBacktestFileResponse]:
+        """Return the report as a file."""
+        run = self._board.find("backtest", request.id)
+        path = self._board.folder_of(run) / "report.html"
+        if not path.is_file():
+            raise ConnectError(Code.FAILED_PRECONDITION, f"backtest {run.id} has no report yet")
+        name = f"{run.app}-backtest.html"
+        async for part in file_parts(path):
+            yield pb.GetBacktestFileResponse(data=part, file_name=name)
+            name = ""
+
+    async def watch_backtest(
+        self, request: pb.WatchBacktestRequest, _: Context, /
+    ) -> AsyncIterator[pb.WatchBacktestResponse]:
+        """Follow a backtest to its end."""
+        run = self._board.find("backtest", request.id)
+        while not run.ended:
+            yield pb.WatchBacktestResponse(backtest=backtest_message(run))
+            await self._board.next_change(run)
+        yield pb.WatchBacktestResponse(backtest=backtest_message(run))
+
+    async def cancel_backtest(
+        self, request: pb.CancelBacktestRequest, _: Context, /
+    ) -> pb.CancelBacktestResponse:
+        """End a backtest."""
+        run = self._board.find("backtest", request.id)
+        self._board.cancel(run)
+        return pb.CancelBacktestResponse(backtest=backtest_message(run))
+
+    async def compare_backtests(
+        self, request: pb.CompareBacktestsRequest, _: Context, /
+    ) -> pb.CompareBacktestsResponse:
+        """Compare two backtests."""
+        runs = [self._board.find("backtest", each) for each in (request.left_id, request.right_id)]
+        results = []
+        for run in runs:
+            result = await asyncio.to_thread(self._board.result, run)
+            if result is None:
+                raise ConnectError(Code.FAILED_PRECONDITION, f"backtest {run.id} has no result")
+            results.append(result)
+        left, right = (result["fills"] for result in results)
+        equal = next(
+            (at for at, (a, b) in enumerate(zip(left, right, strict=False)) if a != b),
+            min(len(left), len(right)),
+        )
+        digests = [result["events_digest"] for result in results]
+        return pb.CompareBacktestsResponse(
+            is_equal=digests[0] == digests[1],
+            values=[
+                *_compared([run.parameters for run in runs], is_parameter=True),
+                *_compared([result["stats"] for result in results], is_parameter=False),
+            ],
+            equal_fills=equal,
+            left_fill=fill_row(left[equal]) if equal < len(left) else None,
+            right_fill=fill_row(right[equal]) if equal < len(right) else None,
+        )
+
+
+def _compared(sides: list[Mapping[str, Any]], *, is_parameter: bool) -> list[pb.ComparedValue]:
+    left, right = sides
+    return [
+        pb.ComparedValue(
+            name=name,
+            left=_text(left.get(name)),
+            right=_text(right.get(name)),
+            is_parameter=is_parameter,
+        )
+        for name in dict.fromkeys((*left, *right))
+        if left.get(name) != right.get(name)
+    ]
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value)
