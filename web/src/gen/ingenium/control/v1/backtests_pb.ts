@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file ingenium/control/v1/backtests.proto.
  */
 export const file_ingenium_control_v1_backtests: GenFile = /*@__PURE__*/
-  fileDesc("CiNpbmdlbml1bS9jb250cm9sL3YxL2JhY2t0ZXN0cy5wcm90bxITaW5nZW5pdW0uY29udHJvbC52MSLSBQoIQmFja3Rlc3QSCgoCaWQYASABKAkSCwoDYXBwGAIgASgJEiwKBXN0YXRlGAMgASgOMh0uaW5nZW5pdW0uY29udHJvbC52MS5SdW5TdGF0ZRJBCgpwYXJhbWV0ZXJzGAQgAygLMi0uaW5nZW5pdW0uY29udHJvbC52MS5CYWNrdGVzdC5QYXJhbWV0ZXJzRW50cnkSEQoJc3RhcnRfZGF5GAUgASgJEg8KB2VuZF9kYXkYBiABKAkSEgoKc3RhcnRlZF9ieRgHIAEoCRIUCgxjcmVhdGVkX3RpbWUYCCABKAMSFwoKZW5kZWRfdGltZRgJIAEoA0gAiAEBEg0KBXN0ZXBzGAogASgDEgwKBGJhcnMYCyABKAMSFwoKdG90YWxfYmFycxgMIAEoA0gBiAEBEhYKCWRhdGFfdGltZRgNIAEoA0gCiAEBEh4KEXJlbWFpbmluZ19zZWNvbmRzGA4gASgBSAOIAQESDQoFZXJyb3IYDyABKAkSFQoNZXZlbnRzX2RpZ2VzdBgQIAEoCRIPCgdzYW1lX2FzGBEgASgJEhkKDHRvdGFsX3JldHVybhgSIAEoAUgEiAEBEhMKBnNoYXJwZRgTIAEoAUgFiAEBEhkKDG1heF9kcmF3ZG93bhgUIAEoAUgGiAEBEhMKBnRyYWRlcxgVIAEoA0gHiAEBGlYKD1BhcmFtZXRlcnNFbnRyeRILCgNrZXkYASABKAkSMgoFdmFsdWUYAiABKAsyIy5pbmdlbml1bS5jb250cm9sLnYxLlBhcmFtZXRlclZhbHVlOgI4AUINCgtfZW5kZWRfdGltZUINCgtfdG90YWxfYmFyc0IMCgpfZGF0YV90aW1lQhQKEl9yZW1haW5pbmdfc2Vjb25kc0IPCg1fdG90YWxfcmV0dXJuQgkKB19zaGFycGVCDwoNX21heF9kcmF3ZG93bkIJCgdfdHJhZGVzIiMKFExpc3RCYWNrdGVzdHNSZXF1ZXN0EgsKA2FwcBgBIAEoCSJJChVMaXN0QmFja3Rlc3RzUmVzcG9uc2USMAoJYmFja3Rlc3RzGAEgAygLMh0uaW5nZW5pdW0uY29udHJvbC52MS5CYWNrdGVzdCKCAgoUU3RhcnRCYWNrdGVzdFJlcXVlc3QSCwoDYXBwGAEgASgJEk0KCnBhcmFtZXRlcnMYAiADKAsyOS5pbmdlbml1bS5jb250cm9sLnYxLlN0YXJ0QmFja3Rlc3RSZXF1ZXN0LlBhcmFtZXRlcnNFbnRyeRIRCglzdGFydF9kYXkYAyABKAkSDwoHZW5kX2RheRgEIAEoCRISCgpyZXF1ZXN0X2lkGAUgASgJGlYKD1BhcmFtZXRlcnNFbnRyeRILCgNrZXkYASABKAkSMgoFdmFsdWUYAiABKAsyIy5pbmdlbml1bS5jb250cm9sLnYxLlBhcmFtZXRlclZhbHVlOgI4ASJIChVTdGFydEJhY2t0ZXN0UmVzcG9uc2USLwoIYmFja3Rlc3QYASABKAsyHS5pbmdlbml1bS5jb250cm9sLnYxLkJhY2t0ZXN0IiAKEkdldEJhY2t0ZXN0UmVxdWVzdBIKCgJpZBgBIAEoCSJ7ChNHZXRCYWNrdGVzdFJlc3BvbnNlEi8KCGJhY2t0ZXN0GAEgASgLMh0uaW5nZW5pdW0uY29udHJvbC52MS5CYWNrdGVzdBIzCgZyZXBvcnQYAiABKAsyIy5pbmdlbml1bS5jb250cm9sLnYxLkJhY2t0ZXN0UmVwb3J0IrkCCg5CYWNrdGVzdFJlcG9ydBIsCgdmaWd1cmVzGAEgAygLMhsuaW5nZW5pdW0uY29udHJvbC52MS5GaWd1cmUSMgoGZXF1aXR5GAIgAygLMiIuaW5nZW5pdW0uY29udHJvbC52MS5CYWNrdGVzdFBvaW50EjAKBWZpbGxzGAMgAygLMiEuaW5nZW5pdW0uY29udHJvbC52MS5CYWNrdGVzdEZpbGwSEgoKZmlsbF9jb3VudBgEIAEoAxIyCgZ0cmFkZXMYBSADKAsyIi5pbmdlbml1bS5jb250cm9sLnYxLkJhY2t0ZXN0VHJhZGUSEwoLdHJhZGVfY291bnQYBiABKAMSEAoIcHJvYmxlbXMYByADKAkSDgoGcG9saWN5GAggASgJEhQKDHJlcG9ydF9ieXRlcxgJIAEoAyIzCgZGaWd1cmUSDAoEbmFtZRgBIAEoCRINCgVsYWJlbBgCIAEoCRIMCgR0ZXh0GAMgASgJImUKDUJhY2t0ZXN0UG9pbnQSDAoEdGltZRgBIAEoAxIOCgZlcXVpdHkYAiABKAESEAoIZHJhd2Rvd24YAyABKAESFgoJYmVuY2htYXJrGAQgASgBSACIAQFCDAoKX2JlbmNobWFyayKBAQoMQmFja3Rlc3RGaWxsEgwKBHRpbWUYASABKAMSDgoGc3ltYm9sGAIgASgJEgwKBHNpZGUYAyABKAkSEAoIcXVhbnRpdHkYBCABKAkSDQoFcHJpY2UYBSABKAkSEgoKY29tbWlzc2lvbhgGIAEoCRIQCghvcmRlcl9pZBgHIAEoCSKwAQoNQmFja3Rlc3RUcmFkZRIOCgZzeW1ib2wYASABKAkSDAoEc2lkZRgCIAEoCRIQCghxdWFudGl0eRgDIAEoCRISCgplbnRyeV90aW1lGAQgASgDEhEKCWV4aXRfdGltZRgFIAEoAxITCgtlbnRyeV9wcmljZRgGIAEoCRISCgpleGl0X3ByaWNlGAcgASgJEgsKA3BubBgIIAEoCRISCgpjb21taXNzaW9uGAkgASgJIiIKFFdhdGNoQmFja3Rlc3RSZXF1ZXN0EgoKAmlkGAEgASgJIkgKFVdhdGNoQmFja3Rlc3RSZXNwb25zZRIvCghiYWNrdGVzdBgBIAEoCzIdLmluZ2VuaXVtLmNvbnRyb2wudjEuQmFja3Rlc3QiIwoVQ2FuY2VsQmFja3Rlc3RSZXF1ZXN0EgoKAmlkGAEgASgJIkkKFkNhbmNlbEJhY2t0ZXN0UmVzcG9uc2USLwoIYmFja3Rlc3QYASABKAsyHS5pbmdlbml1bS5jb250cm9sLnYxLkJhY2t0ZXN0IjwKF0NvbXBhcmVCYWNrdGVzdHNSZXF1ZXN0Eg8KB2xlZnRfaWQYASABKAkSEAoIcmlnaHRfaWQYAiABKAki4gEKGENvbXBhcmVCYWNrdGVzdHNSZXNwb25zZRIQCghpc19lcXVhbBgBIAEoCBIyCgZ2YWx1ZXMYAiADKAsyIi5pbmdlbml1bS5jb250cm9sLnYxLkNvbXBhcmVkVmFsdWUSEwoLZXF1YWxfZmlsbHMYAyABKAMSNAoJbGVmdF9maWxsGAQgASgLMiEuaW5nZW5pdW0uY29udHJvbC52MS5CYWNrdGVzdEZpbGwSNQoKcmlnaHRfZmlsbBgFIAEoCzIhLmluZ2VuaXVtLmNvbnRyb2wudjEuQmFja3Rlc3RGaWxsIlAKDUNvbXBhcmVkVmFsdWUSDAoEbmFtZRgBIAEoCRIMCgRsZWZ0GAIgASgJEg0KBXJpZ2h0GAMgASgJEhQKDGlzX3BhcmFtZXRlchgEIAEoCDKJBQoPQmFja3Rlc3RTZXJ2aWNlEmYKDUxpc3RCYWNrdGVzdHMSKS5pbmdlbml1bS5jb250cm9sLnYxLkxpc3RCYWNrdGVzdHNSZXF1ZXN0GiouaW5nZW5pdW0uY29udHJvbC52MS5MaXN0QmFja3Rlc3RzUmVzcG9uc2USZgoNU3RhcnRCYWNrdGVzdBIpLmluZ2VuaXVtLmNvbnRyb2wudjEuU3RhcnRCYWNrdGVzdFJlcXVlc3QaKi5pbmdlbml1bS5jb250cm9sLnYxLlN0YXJ0QmFja3Rlc3RSZXNwb25zZRJgCgtHZXRCYWNrdGVzdBInLmluZ2VuaXVtLmNvbnRyb2wudjEuR2V0QmFja3Rlc3RSZXF1ZXN0GiguaW5nZW5pdW0uY29udHJvbC52MS5HZXRCYWNrdGVzdFJlc3BvbnNlEmgKDVdhdGNoQmFja3Rlc3QSKS5pbmdlbml1bS5jb250cm9sLnYxLldhdGNoQmFja3Rlc3RSZXF1ZXN0GiouaW5nZW5pdW0uY29udHJvbC52MS5XYXRjaEJhY2t0ZXN0UmVzcG9uc2UwARJpCg5DYW5jZWxCYWNrdGVzdBIqLmluZ2VuaXVtLmNvbnRyb2wudjEuQ2FuY2VsQmFja3Rlc3RSZXF1ZXN0GisuaW5nZW5pdW0uY29udHJvbC52MS5DYW5jZWxCYWNrdGVzdFJlc3BvbnNlEm8KEENvbXBhcmVCYWNrdGVzdHMSLC5pbmdlbml1bS5jb250cm9sLnYxLkNvbXBhcmVCYWNrdGVzdHNSZXF1ZXN0Gi0uaW5nZW5pdW0uY29udHJvbC52MS5Db21wYXJlQmFja3Rlc3RzUmVzcG9uc2VCaQoTaW5nZW5pdW0uY29udHJvbC52MUIOQmFja3Rlc3RzUHJvdG9QAVpAZ2l0aHViLmNvbS9tYXJrd2ludGVyL2luZ2VuaXVtL2dlbi9pbmdlbml1bS9jb250cm9sL3YxO2NvbnRyb2x2MWIGcHJvdG8z", [file_ingenium_control_v1_common]);
+  fileDesc("CiNpbmdlbml1bS9jb250cm9sL3YxL2JhY2t0ZXN0cy5wcm90bxITaW5nZW5pdW0uY29udHJvbC52MSLSBQoIQmFja3Rlc3QSCgoCaWQYASABKAkSCwoDYXBwGAIgASgJEiwKBXN0YXRlGAMgASgOMh0uaW5nZW5pdW0uY29udHJvbC52MS5SdW5TdGF0ZRJBCgpwYXJhbWV0ZXJzGAQgAygLMi0uaW5nZW5pdW0uY29udHJvbC52MS5CYWNrdGVzdC5QYXJhbWV0ZXJzRW50cnkSEQoJc3RhcnRfZGF5GAUgASgJEg8KB2VuZF9kYXkYBiABKAkSEgoKc3RhcnRlZF9ieRgHIAEoCRIUCgxjcmVhdGVkX3RpbWUYCCABKAMSFwoKZW5kZWRfdGltZRgJIAEoA0gAiAEBEg0KBXN0ZXBzGAogASgDEgwKBGJhcnMYCyABKAMSFwoKdG90YWxfYmFycxgMIAEoA0gBiAEBEhYKCWRhdGFfdGltZRgNIAEoA0gCiAEBEh4KEXJlbWFpbmluZ19zZWNvbmRzGA4gASgBSAOIAQESDQoFZXJyb3IYDyABKAkSFQoNZXZlbnRzX2RpZ2VzdBgQIAEoCRIPCgdzYW1lX2FzGBEgASgJEhkKDHRvdGFsX3JldHVybhgSIAEoAUgEiAEBEhMKBnNoYXJwZRgTIAEoAUgFiAEBEhkKDG1heF9kcmF3ZG93bhgUIAEoAUgGiAEBEhMKBnRyYWRlcxgVIAEoA0gHiAEBGlYKD1BhcmFtZXRlcnNFbnRyeRILCgNrZXkYASABKAkSMgoFdmFsdWUYAiABKAsyIy5pbmdlbml1bS5jb250cm9sLnYxLlBhcmFtZXRlclZhbHVlOgI4AUINCgtfZW5kZWRfdGltZUINCgtfdG90YWxfYmFyc0IMCgpfZGF0YV90aW1lQhQKEl9yZW1haW5pbmdfc2Vjb25kc0IPCg1fdG90YWxfcmV0dXJuQgkKB19zaGFycGVCDwoNX21heF9kcmF3ZG93bkIJCgdfdHJhZGVzIiMKFExpc3RCYWNrdGVzdHNSZXF1ZXN0EgsKA2FwcBgBIAEoCSJJChVMaXN0QmFja3Rlc3RzUmVzcG9uc2USMAoJYmFja3Rlc3RzGAEgAygLMh0uaW5nZW5pdW0uY29udHJvbC52MS5CYWNrdGVzdCKCAgoUU3RhcnRCYWNrdGVzdFJlcXVlc3QSCwoDYXBwGAEgASgJEk0KCnBhcmFtZXRlcnMYAiADKAsyOS5pbmdlbml1bS5jb250cm9sLnYxLlN0YXJ0QmFja3Rlc3RSZXF1ZXN0LlBhcmFtZXRlcnNFbnRyeRIRCglzdGFydF9kYXkYAyABKAkSDwoHZW5kX2RheRgEIAEoCRISCgpyZXF1ZXN0X2lkGAUgASgJGlYKD1BhcmFtZXRlcnNFbnRyeRILCgNrZXkYASABKAkSMgoFdmFsdWUYAiABKAsyIy5pbmdlbml1bS5jb250cm9sLnYxLlBhcmFtZXRlclZhbHVlOgI4ASJIChVTdGFydEJhY2t0ZXN0UmVzcG9uc2USLwoIYmFja3Rlc3QYASABKAsyHS5pbmdlbml1bS5jb250cm9sLnYxLkJhY2t0ZXN0IiAKEkdldEJhY2t0ZXN0UmVxdWVzdBIKCgJpZBgBIAEoCSJ7ChNHZXRCYWNrdGVzdFJlc3BvbnNlEi8KCGJhY2t0ZXN0GAEgASgLMh0uaW5nZW5pdW0uY29udHJvbC52MS5CYWNrdGVzdBIzCgZyZXBvcnQYAiABKAsyIy5pbmdlbml1bS5jb250cm9sLnYxLkJhY2t0ZXN0UmVwb3J0IiQKFkdldEJhY2t0ZXN0RmlsZVJlcXVlc3QSCgoCaWQYASABKAkiOgoXR2V0QmFja3Rlc3RGaWxlUmVzcG9uc2USDAoEZGF0YRgBIAEoDBIRCglmaWxlX25hbWUYAiABKAkiuQIKDkJhY2t0ZXN0UmVwb3J0EiwKB2ZpZ3VyZXMYASADKAsyGy5pbmdlbml1bS5jb250cm9sLnYxLkZpZ3VyZRIyCgZlcXVpdHkYAiADKAsyIi5pbmdlbml1bS5jb250cm9sLnYxLkJhY2t0ZXN0UG9pbnQSMAoFZmlsbHMYAyADKAsyIS5pbmdlbml1bS5jb250cm9sLnYxLkJhY2t0ZXN0RmlsbBISCgpmaWxsX2NvdW50GAQgASgDEjIKBnRyYWRlcxgFIAMoCzIiLmluZ2VuaXVtLmNvbnRyb2wudjEuQmFja3Rlc3RUcmFkZRITCgt0cmFkZV9jb3VudBgGIAEoAxIQCghwcm9ibGVtcxgHIAMoCRIOCgZwb2xpY3kYCCABKAkSFAoMcmVwb3J0X2J5dGVzGAkgASgDIjMKBkZpZ3VyZRIMCgRuYW1lGAEgASgJEg0KBWxhYmVsGAIgASgJEgwKBHRleHQYAyABKAkiZQoNQmFja3Rlc3RQb2ludBIMCgR0aW1lGAEgASgDEg4KBmVxdWl0eRgCIAEoARIQCghkcmF3ZG93bhgDIAEoARIWCgliZW5jaG1hcmsYBCABKAFIAIgBAUIMCgpfYmVuY2htYXJrIoEBCgxCYWNrdGVzdEZpbGwSDAoEdGltZRgBIAEoAxIOCgZzeW1ib2wYAiABKAkSDAoEc2lkZRgDIAEoCRIQCghxdWFudGl0eRgEIAEoCRINCgVwcmljZRgFIAEoCRISCgpjb21taXNzaW9uGAYgASgJEhAKCG9yZGVyX2lkGAcgASgJIrABCg1CYWNrdGVzdFRyYWRlEg4KBnN5bWJvbBgBIAEoCRIMCgRzaWRlGAIgASgJEhAKCHF1YW50aXR5GAMgASgJEhIKCmVudHJ5X3RpbWUYBCABKAMSEQoJZXhpdF90aW1lGAUgASgDEhMKC2VudHJ5X3ByaWNlGAYgASgJEhIKCmV4aXRfcHJpY2UYByABKAkSCwoDcG5sGAggASgJEhIKCmNvbW1pc3Npb24YCSABKAkiIgoUV2F0Y2hCYWNrdGVzdFJlcXVlc3QSCgoCaWQYASABKAkiSAoVV2F0Y2hCYWNrdGVzdFJlc3BvbnNlEi8KCGJhY2t0ZXN0GAEgASgLMh0uaW5nZW5pdW0uY29udHJvbC52MS5CYWNrdGVzdCIjChVDYW5jZWxCYWNrdGVzdFJlcXVlc3QSCgoCaWQYASABKAkiSQoWQ2FuY2VsQmFja3Rlc3RSZXNwb25zZRIvCghiYWNrdGVzdBgBIAEoCzIdLmluZ2VuaXVtLmNvbnRyb2wudjEuQmFja3Rlc3QiPAoXQ29tcGFyZUJhY2t0ZXN0c1JlcXVlc3QSDwoHbGVmdF9pZBgBIAEoCRIQCghyaWdodF9pZBgCIAEoCSLiAQoYQ29tcGFyZUJhY2t0ZXN0c1Jlc3BvbnNlEhAKCGlzX2VxdWFsGAEgASgIEjIKBnZhbHVlcxgCIAMoCzIiLmluZ2VuaXVtLmNvbnRyb2wudjEuQ29tcGFyZWRWYWx1ZRITCgtlcXVhbF9maWxscxgDIAEoAxI0CglsZWZ0X2ZpbGwYBCABKAsyIS5pbmdlbml1bS5jb250cm9sLnYxLkJhY2t0ZXN0RmlsbBI1CgpyaWdodF9maWxsGAUgASgLMiEuaW5nZW5pdW0uY29udHJvbC52MS5CYWNrdGVzdEZpbGwiUAoNQ29tcGFyZWRWYWx1ZRIMCgRuYW1lGAEgASgJEgwKBGxlZnQYAiABKAkSDQoFcmlnaHQYAyABKAkSFAoMaXNfcGFyYW1ldGVyGAQgASgIMvkFCg9CYWNrdGVzdFNlcnZpY2USZgoNTGlzdEJhY2t0ZXN0cxIpLmluZ2VuaXVtLmNvbnRyb2wudjEuTGlzdEJhY2t0ZXN0c1JlcXVlc3QaKi5pbmdlbml1bS5jb250cm9sLnYxLkxpc3RCYWNrdGVzdHNSZXNwb25zZRJmCg1TdGFydEJhY2t0ZXN0EikuaW5nZW5pdW0uY29udHJvbC52MS5TdGFydEJhY2t0ZXN0UmVxdWVzdBoqLmluZ2VuaXVtLmNvbnRyb2wudjEuU3RhcnRCYWNrdGVzdFJlc3BvbnNlEmAKC0dldEJhY2t0ZXN0EicuaW5nZW5pdW0uY29udHJvbC52MS5HZXRCYWNrdGVzdFJlcXVlc3QaKC5pbmdlbml1bS5jb250cm9sLnYxLkdldEJhY2t0ZXN0UmVzcG9uc2USbgoPR2V0QmFja3Rlc3RGaWxlEisuaW5nZW5pdW0uY29udHJvbC52MS5HZXRCYWNrdGVzdEZpbGVSZXF1ZXN0GiwuaW5nZW5pdW0uY29udHJvbC52MS5HZXRCYWNrdGVzdEZpbGVSZXNwb25zZTABEmgKDVdhdGNoQmFja3Rlc3QSKS5pbmdlbml1bS5jb250cm9sLnYxLldhdGNoQmFja3Rlc3RSZXF1ZXN0GiouaW5nZW5pdW0uY29udHJvbC52MS5XYXRjaEJhY2t0ZXN0UmVzcG9uc2UwARJpCg5DYW5jZWxCYWNrdGVzdBIqLmluZ2VuaXVtLmNvbnRyb2wudjEuQ2FuY2VsQmFja3Rlc3RSZXF1ZXN0GisuaW5nZW5pdW0uY29udHJvbC52MS5DYW5jZWxCYWNrdGVzdFJlc3BvbnNlEm8KEENvbXBhcmVCYWNrdGVzdHMSLC5pbmdlbml1bS5jb250cm9sLnYxLkNvbXBhcmVCYWNrdGVzdHNSZXF1ZXN0Gi0uaW5nZW5pdW0uY29udHJvbC52MS5Db21wYXJlQmFja3Rlc3RzUmVzcG9uc2VCaQoTaW5nZW5pdW0uY29udHJvbC52MUIOQmFja3Rlc3RzUHJvdG9QAVpAZ2l0aHViLmNvbS9tYXJrd2ludGVyL2luZ2VuaXVtL2dlbi9pbmdlbml1bS9jb250cm9sL3YxO2NvbnRyb2x2MWIGcHJvdG8z", [file_ingenium_control_v1_common]);
 
 /**
  * A backtest.
@@ -340,6 +340,55 @@ export const GetBacktestResponseSchema: GenMessage<GetBacktestResponse> = /*@__P
   messageDesc(file_ingenium_control_v1_backtests, 6);
 
 /**
+ * Request of GetBacktestFile.
+ *
+ * @generated from message ingenium.control.v1.GetBacktestFileRequest
+ */
+export type GetBacktestFileRequest = Message<"ingenium.control.v1.GetBacktestFileRequest"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message ingenium.control.v1.GetBacktestFileRequest.
+ * Use `create(GetBacktestFileRequestSchema)` to create a new message.
+ */
+export const GetBacktestFileRequestSchema: GenMessage<GetBacktestFileRequest> = /*@__PURE__*/
+  messageDesc(file_ingenium_control_v1_backtests, 7);
+
+/**
+ * A part of a file.
+ *
+ * @generated from message ingenium.control.v1.GetBacktestFileResponse
+ */
+export type GetBacktestFileResponse = Message<"ingenium.control.v1.GetBacktestFileResponse"> & {
+  /**
+   * The next bytes, at most 64 KiB.
+   *
+   * @generated from field: bytes data = 1;
+   */
+  data: Uint8Array;
+
+  /**
+   * Name for the file: "cross-backtest.html"; only in the first part.
+   *
+   * @generated from field: string file_name = 2;
+   */
+  fileName: string;
+};
+
+/**
+ * Describes the message ingenium.control.v1.GetBacktestFileResponse.
+ * Use `create(GetBacktestFileResponseSchema)` to create a new message.
+ */
+export const GetBacktestFileResponseSchema: GenMessage<GetBacktestFileResponse> = /*@__PURE__*/
+  messageDesc(file_ingenium_control_v1_backtests, 8);
+
+/**
  * Result of a backtest.
  *
  * @generated from message ingenium.control.v1.BacktestReport
@@ -402,7 +451,7 @@ export type BacktestReport = Message<"ingenium.control.v1.BacktestReport"> & {
   policy: string;
 
   /**
-   * Size of the whole report as HTML, in bytes; GET /reports/<id>.html has it. 0 if there is none.
+   * Size of the report as HTML, in bytes: GetBacktestFile has it.
    *
    * @generated from field: int64 report_bytes = 9;
    */
@@ -414,7 +463,7 @@ export type BacktestReport = Message<"ingenium.control.v1.BacktestReport"> & {
  * Use `create(BacktestReportSchema)` to create a new message.
  */
 export const BacktestReportSchema: GenMessage<BacktestReport> = /*@__PURE__*/
-  messageDesc(file_ingenium_control_v1_backtests, 7);
+  messageDesc(file_ingenium_control_v1_backtests, 9);
 
 /**
  * A figure of a result.
@@ -423,14 +472,14 @@ export const BacktestReportSchema: GenMessage<BacktestReport> = /*@__PURE__*/
  */
 export type Figure = Message<"ingenium.control.v1.Figure"> & {
   /**
-   * Name: "total_return".
+   * Name, made of the label: "total_return".
    *
    * @generated from field: string name = 1;
    */
   name: string;
 
   /**
-   * Label: "Total return".
+   * Label: "total return".
    *
    * @generated from field: string label = 2;
    */
@@ -449,7 +498,7 @@ export type Figure = Message<"ingenium.control.v1.Figure"> & {
  * Use `create(FigureSchema)` to create a new message.
  */
 export const FigureSchema: GenMessage<Figure> = /*@__PURE__*/
-  messageDesc(file_ingenium_control_v1_backtests, 8);
+  messageDesc(file_ingenium_control_v1_backtests, 10);
 
 /**
  * Equity of a backtest at a time, in the account's currency.
@@ -491,7 +540,7 @@ export type BacktestPoint = Message<"ingenium.control.v1.BacktestPoint"> & {
  * Use `create(BacktestPointSchema)` to create a new message.
  */
 export const BacktestPointSchema: GenMessage<BacktestPoint> = /*@__PURE__*/
-  messageDesc(file_ingenium_control_v1_backtests, 9);
+  messageDesc(file_ingenium_control_v1_backtests, 11);
 
 /**
  * A fill of a backtest.
@@ -554,7 +603,7 @@ export type BacktestFill = Message<"ingenium.control.v1.BacktestFill"> & {
  * Use `create(BacktestFillSchema)` to create a new message.
  */
 export const BacktestFillSchema: GenMessage<BacktestFill> = /*@__PURE__*/
-  messageDesc(file_ingenium_control_v1_backtests, 10);
+  messageDesc(file_ingenium_control_v1_backtests, 12);
 
 /**
  * A closed trade of a backtest.
@@ -570,7 +619,7 @@ export type BacktestTrade = Message<"ingenium.control.v1.BacktestTrade"> & {
   symbol: string;
 
   /**
-   * "buy" for a long trade, "sell" for a short one.
+   * "long" or "short".
    *
    * @generated from field: string side = 2;
    */
@@ -631,7 +680,7 @@ export type BacktestTrade = Message<"ingenium.control.v1.BacktestTrade"> & {
  * Use `create(BacktestTradeSchema)` to create a new message.
  */
 export const BacktestTradeSchema: GenMessage<BacktestTrade> = /*@__PURE__*/
-  messageDesc(file_ingenium_control_v1_backtests, 11);
+  messageDesc(file_ingenium_control_v1_backtests, 13);
 
 /**
  * Request of WatchBacktest.
@@ -652,7 +701,7 @@ export type WatchBacktestRequest = Message<"ingenium.control.v1.WatchBacktestReq
  * Use `create(WatchBacktestRequestSchema)` to create a new message.
  */
 export const WatchBacktestRequestSchema: GenMessage<WatchBacktestRequest> = /*@__PURE__*/
-  messageDesc(file_ingenium_control_v1_backtests, 12);
+  messageDesc(file_ingenium_control_v1_backtests, 14);
 
 /**
  * Answer of WatchBacktest.
@@ -673,7 +722,7 @@ export type WatchBacktestResponse = Message<"ingenium.control.v1.WatchBacktestRe
  * Use `create(WatchBacktestResponseSchema)` to create a new message.
  */
 export const WatchBacktestResponseSchema: GenMessage<WatchBacktestResponse> = /*@__PURE__*/
-  messageDesc(file_ingenium_control_v1_backtests, 13);
+  messageDesc(file_ingenium_control_v1_backtests, 15);
 
 /**
  * Request of CancelBacktest.
@@ -694,7 +743,7 @@ export type CancelBacktestRequest = Message<"ingenium.control.v1.CancelBacktestR
  * Use `create(CancelBacktestRequestSchema)` to create a new message.
  */
 export const CancelBacktestRequestSchema: GenMessage<CancelBacktestRequest> = /*@__PURE__*/
-  messageDesc(file_ingenium_control_v1_backtests, 14);
+  messageDesc(file_ingenium_control_v1_backtests, 16);
 
 /**
  * Answer of CancelBacktest.
@@ -715,7 +764,7 @@ export type CancelBacktestResponse = Message<"ingenium.control.v1.CancelBacktest
  * Use `create(CancelBacktestResponseSchema)` to create a new message.
  */
 export const CancelBacktestResponseSchema: GenMessage<CancelBacktestResponse> = /*@__PURE__*/
-  messageDesc(file_ingenium_control_v1_backtests, 15);
+  messageDesc(file_ingenium_control_v1_backtests, 17);
 
 /**
  * Request of CompareBacktests.
@@ -743,7 +792,7 @@ export type CompareBacktestsRequest = Message<"ingenium.control.v1.CompareBackte
  * Use `create(CompareBacktestsRequestSchema)` to create a new message.
  */
 export const CompareBacktestsRequestSchema: GenMessage<CompareBacktestsRequest> = /*@__PURE__*/
-  messageDesc(file_ingenium_control_v1_backtests, 16);
+  messageDesc(file_ingenium_control_v1_backtests, 18);
 
 /**
  * Answer of CompareBacktests.
@@ -792,7 +841,7 @@ export type CompareBacktestsResponse = Message<"ingenium.control.v1.CompareBackt
  * Use `create(CompareBacktestsResponseSchema)` to create a new message.
  */
 export const CompareBacktestsResponseSchema: GenMessage<CompareBacktestsResponse> = /*@__PURE__*/
-  messageDesc(file_ingenium_control_v1_backtests, 17);
+  messageDesc(file_ingenium_control_v1_backtests, 19);
 
 /**
  * A value of two runs.
@@ -834,7 +883,7 @@ export type ComparedValue = Message<"ingenium.control.v1.ComparedValue"> & {
  * Use `create(ComparedValueSchema)` to create a new message.
  */
 export const ComparedValueSchema: GenMessage<ComparedValue> = /*@__PURE__*/
-  messageDesc(file_ingenium_control_v1_backtests, 18);
+  messageDesc(file_ingenium_control_v1_backtests, 20);
 
 /**
  * Runs backtests.
@@ -871,6 +920,16 @@ export const BacktestService: GenService<{
     methodKind: "unary";
     input: typeof GetBacktestRequestSchema;
     output: typeof GetBacktestResponseSchema;
+  },
+  /**
+   * Return the report of a backtest as an HTML file. Role: read.
+   *
+   * @generated from rpc ingenium.control.v1.BacktestService.GetBacktestFile
+   */
+  getBacktestFile: {
+    methodKind: "server_streaming";
+    input: typeof GetBacktestFileRequestSchema;
+    output: typeof GetBacktestFileResponseSchema;
   },
   /**
    * Follow a backtest until it ends: its progress about ten times in a second. Role: read.

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file ingenium/control/v1/session.proto.
  */
 export const file_ingenium_control_v1_session: GenFile = /*@__PURE__*/
-  fileDesc("CiFpbmdlbml1bS9jb250cm9sL3YxL3Nlc3Npb24ucHJvdG8SE2luZ2VuaXVtLmNvbnRyb2wudjEiEwoRR2V0U2Vzc2lvblJlcXVlc3Qi3QEKEkdldFNlc3Npb25SZXNwb25zZRIMCgR1c2VyGAEgASgJEicKBHJvbGUYAiABKA4yGS5pbmdlbml1bS5jb250cm9sLnYxLlJvbGUSGgoNaWRsZV9lbmRfdGltZRgDIAEoA0gAiAEBEh4KEWFic29sdXRlX2VuZF90aW1lGAQgASgDSAGIAQESEwoLc2VydmVyX3RpbWUYBSABKAMSFwoPc2VydmVyX2luc3RhbmNlGAYgASgJQhAKDl9pZGxlX2VuZF90aW1lQhQKEl9hYnNvbHV0ZV9lbmRfdGltZSITChFFbmRTZXNzaW9uUmVxdWVzdCIUChJFbmRTZXNzaW9uUmVzcG9uc2UiHwoQR2V0SGVhbHRoUmVxdWVzdBILCgNhcHAYASABKAkiVgoRR2V0SGVhbHRoUmVzcG9uc2USMAoGY2hlY2tzGAEgAygLMiAuaW5nZW5pdW0uY29udHJvbC52MS5IZWFsdGhDaGVjaxIPCgdpc193ZWxsGAIgASgIIjoKC0hlYWx0aENoZWNrEgwKBG5hbWUYASABKAkSDwoHaXNfd2VsbBgCIAEoCBIMCgR0ZXh0GAMgASgJKk0KBFJvbGUSFAoQUk9MRV9VTlNQRUNJRklFRBAAEg0KCVJPTEVfUkVBRBABEhAKDFJPTEVfT1BFUkFURRACEg4KClJPTEVfVFJBREUQAzKqAgoOU2Vzc2lvblNlcnZpY2USXQoKR2V0U2Vzc2lvbhImLmluZ2VuaXVtLmNvbnRyb2wudjEuR2V0U2Vzc2lvblJlcXVlc3QaJy5pbmdlbml1bS5jb250cm9sLnYxLkdldFNlc3Npb25SZXNwb25zZRJdCgpFbmRTZXNzaW9uEiYuaW5nZW5pdW0uY29udHJvbC52MS5FbmRTZXNzaW9uUmVxdWVzdBonLmluZ2VuaXVtLmNvbnRyb2wudjEuRW5kU2Vzc2lvblJlc3BvbnNlEloKCUdldEhlYWx0aBIlLmluZ2VuaXVtLmNvbnRyb2wudjEuR2V0SGVhbHRoUmVxdWVzdBomLmluZ2VuaXVtLmNvbnRyb2wudjEuR2V0SGVhbHRoUmVzcG9uc2VCZwoTaW5nZW5pdW0uY29udHJvbC52MUIMU2Vzc2lvblByb3RvUAFaQGdpdGh1Yi5jb20vbWFya3dpbnRlci9pbmdlbml1bS9nZW4vaW5nZW5pdW0vY29udHJvbC92MTtjb250cm9sdjFiBnByb3RvMw");
+  fileDesc("CiFpbmdlbml1bS9jb250cm9sL3YxL3Nlc3Npb24ucHJvdG8SE2luZ2VuaXVtLmNvbnRyb2wudjEiEwoRR2V0U2Vzc2lvblJlcXVlc3Qi3QEKEkdldFNlc3Npb25SZXNwb25zZRIMCgR1c2VyGAEgASgJEicKBHJvbGUYAiABKA4yGS5pbmdlbml1bS5jb250cm9sLnYxLlJvbGUSGgoNaWRsZV9lbmRfdGltZRgDIAEoA0gAiAEBEh4KEWFic29sdXRlX2VuZF90aW1lGAQgASgDSAGIAQESEwoLc2VydmVyX3RpbWUYBSABKAMSFwoPc2VydmVyX2luc3RhbmNlGAYgASgJQhAKDl9pZGxlX2VuZF90aW1lQhQKEl9hYnNvbHV0ZV9lbmRfdGltZSIUChJDcmVhdGVMb2dpblJlcXVlc3QiIgoTQ3JlYXRlTG9naW5SZXNwb25zZRILCgN1cmwYASABKAkiEwoRRW5kU2Vzc2lvblJlcXVlc3QiFAoSRW5kU2Vzc2lvblJlc3BvbnNlIh8KEEdldEhlYWx0aFJlcXVlc3QSCwoDYXBwGAEgASgJIlYKEUdldEhlYWx0aFJlc3BvbnNlEjAKBmNoZWNrcxgBIAMoCzIgLmluZ2VuaXVtLmNvbnRyb2wudjEuSGVhbHRoQ2hlY2sSDwoHaXNfd2VsbBgCIAEoCCI6CgtIZWFsdGhDaGVjaxIMCgRuYW1lGAEgASgJEg8KB2lzX3dlbGwYAiABKAgSDAoEdGV4dBgDIAEoCSpNCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABINCglST0xFX1JFQUQQARIQCgxST0xFX09QRVJBVEUQAhIOCgpST0xFX1RSQURFEAMyjAMKDlNlc3Npb25TZXJ2aWNlEl0KCkdldFNlc3Npb24SJi5pbmdlbml1bS5jb250cm9sLnYxLkdldFNlc3Npb25SZXF1ZXN0GicuaW5nZW5pdW0uY29udHJvbC52MS5HZXRTZXNzaW9uUmVzcG9uc2USYAoLQ3JlYXRlTG9naW4SJy5pbmdlbml1bS5jb250cm9sLnYxLkNyZWF0ZUxvZ2luUmVxdWVzdBooLmluZ2VuaXVtLmNvbnRyb2wudjEuQ3JlYXRlTG9naW5SZXNwb25zZRJdCgpFbmRTZXNzaW9uEiYuaW5nZW5pdW0uY29udHJvbC52MS5FbmRTZXNzaW9uUmVxdWVzdBonLmluZ2VuaXVtLmNvbnRyb2wudjEuRW5kU2Vzc2lvblJlc3BvbnNlEloKCUdldEhlYWx0aBIlLmluZ2VuaXVtLmNvbnRyb2wudjEuR2V0SGVhbHRoUmVxdWVzdBomLmluZ2VuaXVtLmNvbnRyb2wudjEuR2V0SGVhbHRoUmVzcG9uc2VCZwoTaW5nZW5pdW0uY29udHJvbC52MUIMU2Vzc2lvblByb3RvUAFaQGdpdGh1Yi5jb20vbWFya3dpbnRlci9pbmdlbml1bS9nZW4vaW5nZW5pdW0vY29udHJvbC92MTtjb250cm9sdjFiBnByb3RvMw");
 
 /**
  * Request of GetSession.
@@ -86,6 +86,42 @@ export const GetSessionResponseSchema: GenMessage<GetSessionResponse> = /*@__PUR
   messageDesc(file_ingenium_control_v1_session, 1);
 
 /**
+ * Request of CreateLogin.
+ *
+ * @generated from message ingenium.control.v1.CreateLoginRequest
+ */
+export type CreateLoginRequest = Message<"ingenium.control.v1.CreateLoginRequest"> & {
+};
+
+/**
+ * Describes the message ingenium.control.v1.CreateLoginRequest.
+ * Use `create(CreateLoginRequestSchema)` to create a new message.
+ */
+export const CreateLoginRequestSchema: GenMessage<CreateLoginRequest> = /*@__PURE__*/
+  messageDesc(file_ingenium_control_v1_session, 2);
+
+/**
+ * Answer of CreateLogin.
+ *
+ * @generated from message ingenium.control.v1.CreateLoginResponse
+ */
+export type CreateLoginResponse = Message<"ingenium.control.v1.CreateLoginResponse"> & {
+  /**
+   * The URL: it works once, within ten minutes.
+   *
+   * @generated from field: string url = 1;
+   */
+  url: string;
+};
+
+/**
+ * Describes the message ingenium.control.v1.CreateLoginResponse.
+ * Use `create(CreateLoginResponseSchema)` to create a new message.
+ */
+export const CreateLoginResponseSchema: GenMessage<CreateLoginResponse> = /*@__PURE__*/
+  messageDesc(file_ingenium_control_v1_session, 3);
+
+/**
  * Request of EndSession.
  *
  * @generated from message ingenium.control.v1.EndSessionRequest
@@ -98,7 +134,7 @@ export type EndSessionRequest = Message<"ingenium.control.v1.EndSessionRequest">
  * Use `create(EndSessionRequestSchema)` to create a new message.
  */
 export const EndSessionRequestSchema: GenMessage<EndSessionRequest> = /*@__PURE__*/
-  messageDesc(file_ingenium_control_v1_session, 2);
+  messageDesc(file_ingenium_control_v1_session, 4);
 
 /**
  * Answer of EndSession.
@@ -113,7 +149,7 @@ export type EndSessionResponse = Message<"ingenium.control.v1.EndSessionResponse
  * Use `create(EndSessionResponseSchema)` to create a new message.
  */
 export const EndSessionResponseSchema: GenMessage<EndSessionResponse> = /*@__PURE__*/
-  messageDesc(file_ingenium_control_v1_session, 3);
+  messageDesc(file_ingenium_control_v1_session, 5);
 
 /**
  * Request of GetHealth.
@@ -134,7 +170,7 @@ export type GetHealthRequest = Message<"ingenium.control.v1.GetHealthRequest"> &
  * Use `create(GetHealthRequestSchema)` to create a new message.
  */
 export const GetHealthRequestSchema: GenMessage<GetHealthRequest> = /*@__PURE__*/
-  messageDesc(file_ingenium_control_v1_session, 4);
+  messageDesc(file_ingenium_control_v1_session, 6);
 
 /**
  * Answer of GetHealth.
@@ -162,7 +198,7 @@ export type GetHealthResponse = Message<"ingenium.control.v1.GetHealthResponse">
  * Use `create(GetHealthResponseSchema)` to create a new message.
  */
 export const GetHealthResponseSchema: GenMessage<GetHealthResponse> = /*@__PURE__*/
-  messageDesc(file_ingenium_control_v1_session, 5);
+  messageDesc(file_ingenium_control_v1_session, 7);
 
 /**
  * Whether a part works.
@@ -197,7 +233,7 @@ export type HealthCheck = Message<"ingenium.control.v1.HealthCheck"> & {
  * Use `create(HealthCheckSchema)` to create a new message.
  */
 export const HealthCheckSchema: GenMessage<HealthCheck> = /*@__PURE__*/
-  messageDesc(file_ingenium_control_v1_session, 6);
+  messageDesc(file_ingenium_control_v1_session, 8);
 
 /**
  * What a caller may do; each role includes those before it.
@@ -255,6 +291,16 @@ export const SessionService: GenService<{
     methodKind: "unary";
     input: typeof GetSessionRequestSchema;
     output: typeof GetSessionResponseSchema;
+  },
+  /**
+   * Return a URL that opens one session of the caller's role. Role: read.
+   *
+   * @generated from rpc ingenium.control.v1.SessionService.CreateLogin
+   */
+  createLogin: {
+    methodKind: "unary";
+    input: typeof CreateLoginRequestSchema;
+    output: typeof CreateLoginResponseSchema;
   },
   /**
    * End the caller's session. Role: read.
