@@ -60,8 +60,9 @@ demo-java demo-rust demo-typescript: demo-%: $(READY)
 	@$(BIN)/python examples/demo/with_language.py $*
 
 test: $(READY)
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest tests -n $(JOBS)
 
+JOBS ?= 2
 CYCLES ?= 100
 SEED ?=
 SEEDS ?= 20000

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from support.plain_server import PlainServer
+from xdist.scheduler import LoadScopeScheduling
 
 from ingenium.bus import NatsBus
 from ingenium.nats_server import EmbeddedServer
@@ -17,6 +18,20 @@ from ingenium.nats_server import EmbeddedServer
 # A test that is slow on a busy machine has not failed.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+
+class ModuleScheduling(LoadScopeScheduling):  # type: ignore[misc]
+    """Runs the tests of a module in one process, and those that build in shared folders in one."""
+
+    def _split_scope(self, nodeid):
+        room, _, _ = nodeid.partition("/")
+        return "builds" if room in ("conformance", "interop") else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """Keep the order of the modules: those that take longest come early."""
+    config.option.loadscopereorder = False
+    return ModuleScheduling(config, log)
 
 
 def pytest_sessionstart():

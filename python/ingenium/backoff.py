@@ -1,4 +1,4 @@
-"""How long to wait before something is tried or started again, and when to give up."""
+"""Delays before an operation is tried again, and the limit after which it is not."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Restarts:
         self._backoff = Backoff(policy.first_seconds, policy.longest_seconds)
 
     def crashed(self, ran_seconds: float, now: float) -> float | None:
-        """Take note of a crash.
+        """Record a crash.
 
         Args:
             ran_seconds: How long it had run.

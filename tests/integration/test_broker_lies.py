@@ -335,5 +335,5 @@ async def test_order_that_is_forgotten_while_it_is_canceled_blocks_too(office: L
 
         office.lying.cancel = forget  # type: ignore[method-assign]
         await office.send(CancelEvent(id="cancel_1", order_id=ORDER, symbol="AAPL"))
-        await office.until_said(executor, "the broker has forgotten order order_1")
+        await office.until_said(executor, "the broker no longer knows order order_1 (buy")
         assert executor.journal.why_blocked("AAPL")

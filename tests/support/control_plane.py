@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -11,11 +12,11 @@ from pathlib import Path
 from typing import Any, cast
 
 import grpc  # type: ignore[import-untyped]
-from support.running import Running, running
+from support.running import Running, running, running_command
 
 from ingenium.control._gen.ingenium.control.v1 import session_pb
 
-__all__ = ["PACKAGE", "Answer", "ControlClient", "control_plane"]
+__all__ = ["PACKAGE", "Answer", "ControlClient", "control_plane", "hypercorn_plane"]
 
 PACKAGE = session_pb.desc().proto.package
 """Package of the services."""
@@ -44,6 +45,7 @@ class ControlClient:
 
     def __init__(self, folder: Path, process: Running, url: str) -> None:
         access = json.loads((folder / ".ingenium" / "control.json").read_text())
+        self.folder = folder
         self.process = process
         self.login_url = url
         self.url: str = access["url"]
@@ -123,6 +125,17 @@ def control_plane(
         path = folder / ".ingenium" / "control.json"
         process.until_line("Ctrl+C ends it")
         wait_for_file(path)
+        yield ControlClient(folder, process, process.out.strip())
+
+
+@contextmanager
+def hypercorn_plane(folder: Path) -> Iterator[ControlClient]:
+    """Run the same application under the fall-back server."""
+    tests = str(Path(__file__).parents[1])
+    with running_command(
+        [sys.executable, "-m", "support.control_hypercorn"], cwd=folder, env={"PYTHONPATH": tests}
+    ) as process:
+        process.until_line("/login?token=")
         yield ControlClient(folder, process, process.out.strip())
 
 

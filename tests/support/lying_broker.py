@@ -295,7 +295,7 @@ LIES: tuple[Lie, ...] = (
         "an order that is forgotten",
         _nothing,
         _forget,
-        "the broker has forgotten order order_1 (buy 10 AAPL, 0 filled)",
+        "the broker no longer knows order order_1 (buy 10 AAPL, 0 filled)",
     ),
 )
 

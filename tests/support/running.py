@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
 
-__all__ = ["Ended", "Running", "ingenium", "running", "until"]
+__all__ = ["Ended", "Running", "ingenium", "running", "running_command", "until"]
 
 LIMIT_SECONDS = 50.0
 
@@ -108,8 +108,17 @@ class Running:
 @contextmanager
 def running(*arguments: str, cwd: Path, env: dict[str, str] | None = None) -> Iterator[Running]:
     """Start a command, and end it whatever happens."""
+    with running_command(_command(arguments), cwd=cwd, env=env) as it:
+        yield it
+
+
+@contextmanager
+def running_command(
+    command: Sequence[str], *, cwd: Path, env: dict[str, str] | None = None
+) -> Iterator[Running]:
+    """Start any program, and end it whatever happens."""
     process = subprocess.Popen(
-        _command(arguments),
+        command,
         cwd=cwd,
         env=_environment(env),
         stdin=subprocess.DEVNULL,

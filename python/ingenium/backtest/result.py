@@ -130,7 +130,7 @@ class BacktestResult:
 
     @property
     def hopeless(self) -> str:
-        """Why the run could give no result, whatever the prices; empty when it could."""
+        """Reason why the run could have no result at any prices; empty if there is none."""
         if self.replay.data and self.stats.start is None and self.manifest.figures_from is None:
             start = self.manifest.start
             after = f"no bars after start {start:%Y-%m-%d}" if start else "no bars count"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import TypeVar
 
 import msgspec
 
@@ -14,6 +13,7 @@ from ingenium.brokers.journal_entry import JournalEntry
 from ingenium.errors import ComponentError, ConfigError
 from ingenium.events import Side
 from ingenium.ids import make_id
+from ingenium.state.rows import read_row, write_row
 from ingenium.trading.money import EXACT, ZERO
 
 __all__ = ["PREFIX", "JournalStore", "fill_key", "signed"]
@@ -25,7 +25,6 @@ _KEPT = 10_000
 _HEAD = f"{PREFIX}journal"
 _KINDS = ("order", "position", "price", "blocked", "stranger", "unbookable")
 _MOST_UNBOOKABLE = 1000
-_T = TypeVar("_T")
 
 
 class _JournalRow(msgspec.Struct, omit_defaults=True):
@@ -186,7 +185,7 @@ class JournalStore:
             _HEAD,
             *(f"{PREFIX}{kind}/{key}" for kind in _KINDS for key in self._table(kind)),
         }
-        return {key: msgspec.json.encode(self._value(key)) for key in sorted(keys)}
+        return {key: write_row(self._value(key)) for key in sorted(keys)}
 
     def changed_rows(self) -> dict[str, bytes | None]:
         """Return the rows changed since the last call; ``None`` for a deleted one."""
@@ -194,7 +193,7 @@ class JournalStore:
         found: dict[str, bytes | None] = {}
         for key in sorted(changed):
             value = self._value(key)
-            found[key] = None if value is None else msgspec.json.encode(value)
+            found[key] = None if value is None else write_row(value)
         return found
 
     def restore(self, rows: Mapping[str, bytes]) -> None:
@@ -208,7 +207,7 @@ class JournalStore:
         for key, data in rows.items():
             kind, _, name = key.removeprefix(PREFIX).partition("/")
             if key == _HEAD:
-                head = _read(data, _JournalRow, key)
+                head = read_row(_JournalRow, data, key)
                 if head.account != self.account:
                     raise ConfigError(
                         f"the journal belongs to account {head.account!r}, but the broker "
@@ -217,23 +216,26 @@ class JournalStore:
                     )
                 self._head = head
             elif kind == "order":
-                self.entries[name] = _read(data, JournalEntry, key)
+                self.entries[name] = read_row(JournalEntry, data, key)
             elif kind == "position":
-                self.positions[name] = _read(data, Decimal, key)
+                self.positions[name] = read_row(Decimal, data, key)
             elif kind == "price":
-                self.prices[name] = _read(data, Decimal, key)
+                self.prices[name] = read_row(Decimal, data, key)
             elif kind == "blocked":
-                self.blocked[name] = _read(data, str, key)
+                self.blocked[name] = read_row(str, data, key)
             elif kind == "stranger":
-                fill = _read(data, BrokerFill, key)
+                fill = read_row(BrokerFill, data, key)
                 self.strangers[fill_key(fill)] = fill
                 if name != fill_key(fill):
                     # Older journals had them under the id alone, which may repeat.
                     renamed |= {key, f"{PREFIX}stranger/{fill_key(fill)}"}
             elif kind == "unbookable":
-                self.unbookable[name] = _read(data, str, key)
+                self.unbookable[name] = read_row(str, data, key)
             else:
-                raise ComponentError(f"the saved row {key!r} is of an unknown kind")
+                raise ComponentError(
+                    f"saved row {key!r} is of an unknown kind: a newer version of ingenium "
+                    "wrote it, so use that version"
+                )
         # The dictionaries are updated in place, as other objects hold them.
         entries = sorted(self.entries.items(), key=lambda item: item[1].number)
         self.entries.clear()
@@ -268,10 +270,3 @@ def signed(side: Side, quantity: Decimal) -> Decimal:
 def fill_key(fill: BrokerFill) -> str:
     """Return the key of a fill, unique in the account: its id alone may repeat."""
     return make_id("fill", fill.symbol, fill.client_order_id, fill.id)
-
-
-def _read(data: bytes, kind: type[_T], key: str) -> _T:
-    try:
-        return msgspec.json.decode(data, type=kind)
-    except (msgspec.DecodeError, ValueError) as error:
-        raise ComponentError(f"the saved row {key!r} cannot be read: {error}") from error

@@ -100,7 +100,7 @@ class OrderJournal:
         if symbol in self.blocked:
             return f"{symbol} is blocked: {self.blocked[symbol]}"
         if symbol in self.held:
-            return f"{symbol} has to wait: {self.held[symbol]}"
+            return f"orders in {symbol} wait: {self.held[symbol]}"
         for entry in self.open.values():
             if entry.needs_human and entry.order.symbol == symbol:
                 return f"{symbol} is blocked: it is not known what became of {entry.order.id}"
@@ -142,7 +142,7 @@ class OrderJournal:
             entry.cancel = who
             self.store.touch(order_id)
         if entry.state is OrderState.NEW:
-            self._reporter.end(entry, TradeUpdate.CANCELED, "it was canceled before it left")
+            self._reporter.end(entry, TradeUpdate.CANCELED, "it was canceled before it was sent")
         return ""
 
     # Due calls.
@@ -331,7 +331,7 @@ class OrderJournal:
         self.questions.forgotten.add(order.id)
         self.updates.doubt(
             order.symbol,
-            f"the broker has forgotten order {order.id} ({order.side} {order.quantity:f} "
+            f"the broker no longer knows order {order.id} ({order.side} {order.quantity:f} "
             f"{order.symbol}, {entry.filled:f} filled): look there, then start with --adopt",
         )
 
@@ -340,10 +340,10 @@ class OrderJournal:
             self._reporter.reject(entry, entry.refusal)
         elif entry.cancel:
             self._reporter.end(
-                entry, TradeUpdate.CANCELED, "it was canceled before the broker got it"
+                entry, TradeUpdate.CANCELED, "it was canceled before it reached the broker"
             )
         else:
-            reason = "the broker never got it, and it is too late to send it again"
+            reason = "it did not reach the broker, and is too old to be sent again"
             self._reporter.end(entry, TradeUpdate.EXPIRED, reason)
         self._reporter.forget_successor(entry)
 
@@ -356,12 +356,16 @@ class OrderJournal:
         entry = self.entries[order_id]
         if entry.state is OrderState.UNKNOWN:
             self._reporter.end(
-                entry, TradeUpdate.REJECTED, "the broker does not know it, says the operator"
+                entry,
+                TradeUpdate.REJECTED,
+                "the broker does not know it, as the operator confirmed",
             )
             self._reporter.forget_successor(entry)
         elif entry.is_at_broker:
             self._reporter.end(
-                entry, TradeUpdate.CANCELED, "the broker has forgotten it, says the operator"
+                entry,
+                TradeUpdate.CANCELED,
+                "the broker no longer knows it, as the operator confirmed",
             )
             self._reporter.forget_successor(entry)
 

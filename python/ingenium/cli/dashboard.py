@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json as jsonlib
+import subprocess
+import sys
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -13,12 +17,15 @@ import typer
 from ingenium.cli.log_options import LogFormatOption, LogLevelOption, start_logs
 from ingenium.cli.record import DatabaseOption
 from ingenium.cli.targets import ServerOption, is_app_name, person, settings_with
+from ingenium.config import Settings
 from ingenium.errors import ConfigError
 
 if TYPE_CHECKING:
     from ingenium.control.control_server import ControlPlane
 
-__all__ = ["dashboard"]
+__all__ = ["dashboard", "dashboard_beside"]
+
+_END_SECONDS = 5.0
 
 
 def dashboard(
@@ -83,14 +90,56 @@ def dashboard(
         highlight=False,
         soft_wrap=True,
     )
-    asyncio.run(_serve(plane))
+    asyncio.run(_serve(plane, stop_with_input=settings.stop_with_input))
 
 
-async def _serve(plane: ControlPlane) -> None:
-    from ingenium.deploy.local.signals import stop_signals
+async def _serve(plane: ControlPlane, *, stop_with_input: bool) -> None:
+    from ingenium.deploy.local.signals import stop_signals, stop_when_input_ends
 
     with stop_signals() as stop:
-        await plane.serve(stop)
+        tasks = [asyncio.create_task(stop_when_input_ends(stop))] if stop_with_input else []
+        try:
+            await plane.serve(stop)
+        finally:
+            for task in tasks:
+                task.cancel()
+
+
+@contextmanager
+def dashboard_beside(target: str, settings: Settings, database: str | None) -> Iterator[None]:
+    """Run the control plane of an app in a process of its own, which ends with this one.
+
+    Args:
+        target: The app, as on the command line.
+        settings: Settings of the app.
+        database: Database of its recording; that of the app when ``None``.
+
+    Raises:
+        MissingDependencyError: Its libraries are not installed.
+    """
+    from ingenium.control import require_dashboard
+
+    require_dashboard()
+    command = [sys.executable, "-m", "ingenium", "dashboard", target]
+    if database is not None:
+        command += ["--database", database]
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        env={**settings.environment, "INGENIUM_STOP_WITH_INPUT": "1"},
+        # Ctrl+C is for the app, which closes the pipe at its end.
+        start_new_session=True,
+    )
+    try:
+        yield
+    finally:
+        assert process.stdin is not None  # noqa: S101 - it is a pipe
+        process.stdin.close()
+        try:
+            process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def _another_url(folder: Path) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import json as jsonlib
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +21,7 @@ from ingenium.cli.backtest_output import (
     printable,
     result_as_json,
 )
+from ingenium.cli.dashboard import dashboard_beside
 from ingenium.cli.data_notes import notes_as_json, print_notes
 from ingenium.cli.log_options import LogFormatOption, LogLevelOption, start_logs
 from ingenium.cli.money import denial_line, fill_line, print_money
@@ -112,6 +113,10 @@ def run(
         bool, typer.Option("--record", help="Live: record every event in a database.")
     ] = False,
     database: DatabaseOption = None,
+    dashboard: Annotated[
+        bool,
+        typer.Option("--dashboard", help="Live: start the control plane too, and print its URL."),
+    ] = False,
     log_format: LogFormatOption = None,
     log_level: LogLevelOption = None,
     json: Annotated[
@@ -133,9 +138,21 @@ def run(
     _check_flags(
         loaded,
         of_history={"--verify": verify, "--exact": exact, "--trades": trades is not None},
-        of_live={"--adopt": adopt, "--quiet": quiet, "--record": record},
+        of_live={
+            "--adopt": adopt,
+            "--quiet": quiet,
+            "--record": record,
+            "--dashboard": dashboard,
+        },
         of_whole=(
-            {} if component is None else {"--quiet": quiet, "--json": json, "--record": record}
+            {}
+            if component is None
+            else {
+                "--quiet": quiet,
+                "--json": json,
+                "--record": record,
+                "--dashboard": dashboard,
+            }
         ),
     )
     if database is not None and not record:
@@ -162,7 +179,10 @@ def run(
         attend: Attend | None = None if watch is None else watch.watch
         if record and attend is not None:
             attend = _recorded(loaded, app, settings, database, attend, messages)
+        stack = ExitStack()
         try:
+            if dashboard:
+                stack.enter_context(dashboard_beside(app, settings, database))
             result = run_whole(
                 loaded,
                 app,
@@ -173,6 +193,7 @@ def run(
                 console=messages,
             )
         finally:
+            stack.close()
             if watch is not None and watch.money is not None:
                 print_final_money(loaded, watch.money, as_json=json)
     if result is None:

@@ -25,7 +25,7 @@ __all__ = ["TopScreen", "watch"]
 
 
 class TopScreen(App[None]):
-    """Shows an app, and looks at it again after each interval.
+    """Shows an app, and refreshes after each interval.
 
     Args:
         reader: Looks at the app.

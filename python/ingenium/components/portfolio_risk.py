@@ -74,7 +74,7 @@ class PortfolioRisk(RiskControl):
         if part is None:
             return order
         text = (
-            f"{describe(order)} is cut to {describe(part)}: trading only reduces by "
+            f"{describe(order)} is cut to {describe(part)}: trading is set to reduce only by "
             f"{gate.switch.standing}, and the position is "
             f"{self._view().position(order.symbol):f}"
         )

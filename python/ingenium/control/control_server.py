@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import uvicorn
@@ -80,6 +80,19 @@ class ControlPlane:
         """Return a URL that opens one session."""
         return f"{self.url}/login?token={self.callers.make_login(self.callers.role)}"
 
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        """Own what works beside requests, whichever server answers them."""
+        access = {
+            "url": self.url,
+            "create_login": f"{self.url}{self.services.session_path}/CreateLogin",
+            "tokens": {role.name.lower(): token for role, token in self.callers.bearers.items()},
+        }
+        path = access_file(self.catalog.settings.data_directory)
+        with written_access(path, access):
+            async with self.services.running():
+                yield
+
     async def serve(self, stop: Stop) -> None:
         """Serve until a stop."""
         config = uvicorn.Config(
@@ -101,15 +114,8 @@ class ControlPlane:
             server.should_exit = True
 
         stop.on_ask(end)
-        access = {
-            "url": self.url,
-            "create_login": f"{self.url}{self.services.session_path}/CreateLogin",
-            "tokens": {role.name.lower(): token for role, token in self.callers.bearers.items()},
-        }
-        path = access_file(self.catalog.settings.data_directory)
-        with written_access(path, access):
-            async with self.services.running():
-                await server.serve(sockets=[self.listener])
+        async with self.opened():
+            await server.serve(sockets=[self.listener])
 
 
 class _QuietServer(uvicorn.Server):

@@ -53,7 +53,11 @@ METHOD_ROLES: Mapping[str, AccessRole] = {
 }
 """Least role by service and method."""
 
-OPEN_SERVICES = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection")
+OPEN_SERVICES = (
+    "grpc.health.v1.Health",
+    "grpc.reflection.v1.ServerReflection",
+    "grpc.reflection.v1alpha.ServerReflection",
+)
 """Standard services beside these; they need the role read."""
 
 

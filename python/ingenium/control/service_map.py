@@ -13,6 +13,7 @@ from connectrpc_grpcreflect import (
     ServerReflectionService,
 )
 
+from ingenium.control._gen.ingenium.control.health import health_connect
 from ingenium.control._gen.ingenium.control.v1 import (
     apps_connect,
     backtests_connect,
@@ -38,6 +39,7 @@ from ingenium.control.callers import CallerRegistry
 from ingenium.control.component_calls import ComponentCalls
 from ingenium.control.data_service import DataCalls
 from ingenium.control.event_service import EventCalls
+from ingenium.control.grpc_health import GrpcHealth
 from ingenium.control.http_gate import MOST_BYTES, Application
 from ingenium.control.parity_service import ParityCalls
 from ingenium.control.portfolio_service import MidnightEquity, PortfolioCalls
@@ -125,14 +127,17 @@ class ControlServices:
                 watch_connect.WatchService,
             )
         ]
-        reflection = (
+        names = [each.type_name for each in described]
+        described.append(health_connect.Health.desc())
+        standard = (
+            health_connect.HealthASGIApplication(GrpcHealth(names, self._watch.closing), **options),
             ServerReflectionASGIApplication(ServerReflectionService(*described), **options),
             ServerReflectionAlphaASGIApplication(
                 ServerReflectionAlphaService(*described), **options
             ),
         )
         self.applications: Mapping[str, Application] = {
-            each.path: each for each in (*made, *reflection)
+            each.path: each for each in (*made, *standard)
         }
 
     @asynccontextmanager

@@ -47,6 +47,9 @@ class WatchCalls(WatchService):
         board: Has backtests and sweeps.
         callers: Know whether a session is still open.
         instance: Name of this start of the server.
+
+    Attributes:
+        closing: Set when the server ends.
     """
 
     def __init__(
@@ -57,11 +60,11 @@ class WatchCalls(WatchService):
         self._callers = callers
         self._instance = instance
         self._streams = 0
-        self._closing = asyncio.Event()
+        self.closing = asyncio.Event()
 
     def close(self) -> None:
         """End all streams."""
-        self._closing.set()
+        self.closing.set()
 
     async def watch(
         self, request: pb.WatchRequest, _: Context, /
@@ -107,8 +110,8 @@ class WatchCalls(WatchService):
         yield self._made(monitor, number, answer_of(pb.Ready()))
         caller = caller_now()
         beat = time.monotonic() + HEARTBEAT_SECONDS
-        while not self._closing.is_set():
-            await _first(watcher.changed, self._closing, beat - time.monotonic())
+        while not self.closing.is_set():
+            await _first(watcher.changed, self.closing, beat - time.monotonic())
             for heard, answer in watcher.take():
                 number = heard or number
                 yield self._made(monitor, number, answer)

@@ -259,7 +259,7 @@ class PaperExchange:
                 self._books.set_close(symbol, last)
 
     def cancel(
-        self, order_id: str, now: datetime, reason: str = "canceled by its owner"
+        self, order_id: str, now: datetime, reason: str = "canceled on request"
     ) -> list[ExecutionReport]:
         """Cancel an order.
 

@@ -48,7 +48,7 @@ class _ServerFacts(msgspec.Struct):
 
 
 class ServerIdentity(msgspec.Struct):
-    """What a server says about itself and the user of a connection.
+    """A server's description of itself and of the user of a connection.
 
     Attributes:
         server: Its version, and the time of its clock.
@@ -76,7 +76,7 @@ async def has_accounts(bus: NatsBus) -> bool:
 
 
 async def identify(bus: NatsBus) -> ServerIdentity | None:
-    """Return what a server says about itself and this user; ``None`` if it does not answer."""
+    """Return a server's description of itself and this user; ``None`` if it does not answer."""
     try:
         answer = await bus.client.request(WHO_AM_I, b"", timeout=_CALL_SECONDS)
         return msgspec.json.decode(answer.data, type=ServerIdentity)

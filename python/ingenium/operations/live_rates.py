@@ -1,4 +1,4 @@
-"""Rates of the components of an app, from two looks at their counters."""
+"""Rates of the components of an app, from two samples of their counters."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class _Counters(NamedTuple):
 
 
 class RateReader:
-    """Looks at an app again and again.
+    """Samples the counters of an app repeatedly.
 
     Args:
         place: The app.

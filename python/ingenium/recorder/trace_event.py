@@ -103,7 +103,7 @@ class TraceEvent:
 
     @property
     def text(self) -> str:
-        """What it says, in a few words."""
+        """Its content, in a few words."""
         return _text_of(self.event)
 
 

@@ -57,7 +57,8 @@ class EntryLimits:
         if most is None or view.open_orders < most:
             return None
         return Denial(
-            DenialReason.MAX_OPEN_ORDERS, f"{view.open_orders} orders work, at most {most} may"
+            DenialReason.MAX_OPEN_ORDERS,
+            f"{view.open_orders} orders are working, the limit is {most}",
         )
 
     def _check_market(self, order: Order, view: AccountView, now: datetime) -> Denial | None:
@@ -65,7 +66,7 @@ class EntryLimits:
         if limits.allowed_symbols is not None and symbol not in limits.allowed_symbols:
             return Denial(
                 DenialReason.SYMBOL_NOT_ALLOWED,
-                f"{symbol} is none of the {len(limits.allowed_symbols)} allowed symbols",
+                f"{symbol} is not among the {len(limits.allowed_symbols)} allowed symbols",
             )
         if limits.is_open is not None and not limits.is_open(symbol, now):
             return Denial(
@@ -186,5 +187,5 @@ class EntryLimits:
 
 def _no_price(symbol: str) -> Denial:
     return Denial(
-        DenialReason.NO_PRICE, f"there is no price of {symbol} yet to hold the order against"
+        DenialReason.NO_PRICE, f"there is no price of {symbol} yet to check the order against"
     )

@@ -262,7 +262,7 @@ class RiskGate:
             return denial
         return Denial(
             DenialReason.REDUCING,
-            f"trading only reduces by {standing}; {describe(order)} at a position of "
+            f"trading is set to reduce only by {standing}; {describe(order)} at a position of "
             f"{view.position(order.symbol):f} and {view.leaves(order.symbol, order.side):f} "
             "working on that side does more than reduce",
         )

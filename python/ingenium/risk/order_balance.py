@@ -63,11 +63,13 @@ class OrderBalance:
         """Describe the imbalance; ``None`` when the balance holds."""
         if self._strangers:
             return (
-                f"order {self._strangers[0]!r} went to the broker and never came in: "
-                f"{self._submitted} left, {self._entered} came in"
+                f"order {self._strangers[0]!r} was sent to the broker without being received: "
+                f"{self._submitted} sent, {self._entered} received"
             )
         if self._submitted > self._entered:
-            return f"{self._submitted} orders went to the broker, but {self._entered} came in"
+            return (
+                f"{self._submitted} orders were sent to the broker, {self._entered} were received"
+            )
         return None
 
     def reset(self) -> None:

@@ -101,7 +101,7 @@ class HistoryJoin:
             seen.is_open = True
 
     def repeats(self, event: DataEvent, now: datetime) -> bool:
-        """Whether live data was in history, and must not be handled again.
+        """Whether live data was in history, so that it is not handled again.
 
         Records the event otherwise, and reports data missing before the first of a symbol.
 

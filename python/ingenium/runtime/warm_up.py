@@ -140,7 +140,7 @@ class WarmUp:
                 await self._let(event, time)
 
     def repeats(self, event: Event, now: datetime) -> bool:
-        """Whether an event is live data that was in history, and must not be handled again.
+        """Whether an event is live data that was in history, so that it is not handled again.
 
         Args:
             event: The event that arrived.

@@ -129,7 +129,7 @@ class PrometheusEndpoint:
                 self.wfile.write(body)
 
             def log_message(self, *_args: object) -> None:
-                """Log nothing: Prometheus asks every few seconds."""
+                """Log nothing: Prometheus sends a request every few seconds."""
 
         self._server = _listening(host, port, Page)
         self.url = f"http://{host}:{self._server.server_port}/metrics"

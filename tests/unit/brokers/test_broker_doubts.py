@@ -219,7 +219,7 @@ async def test_adopt_ends_an_order_that_the_broker_has_forgotten() -> None:
         work.executor.journal.check_all()
         assert await work.step() == ["find o1"]
         work.desk.now += timedelta(seconds=3)
-    assert "has forgotten order o1 (buy 10 A, 0 filled)" in work.executor.journal.why_blocked("A")
+    assert "no longer knows order o1 (buy 10 A, 0 filled)" in work.executor.journal.why_blocked("A")
     again = Work(work.broker, adopt=True)
     handle_of(again.executor).restore_rows(handle_of(work.executor).state_rows())
     await again.executor.prepare(again.desk)
@@ -248,7 +248,7 @@ async def test_symbol_waits_while_missing_fills_cannot_be_asked_for() -> None:
         async with asyncio.timeout(10):
             while not journal.why_blocked("A"):
                 await asyncio.sleep(0)
-            assert "A has to wait: the broker counts other fills of order o1" in (
+            assert "orders in A wait: the broker counts other fills of order o1" in (
                 journal.why_blocked("A")
             )
             work.broker.fills = fills  # type: ignore[method-assign]

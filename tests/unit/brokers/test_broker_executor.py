@@ -163,7 +163,7 @@ def test_order_that_leaves_and_never_came_in_halts_trading(executor: BrokerExecu
     control, report = handle_of(executor).take()
     assert isinstance(control, ControlEvent)
     assert control.state == "halted"
-    assert "'order_9' went to the broker and never came in" in control.reason
+    assert "'order_9' was sent to the broker without being received" in control.reason
     assert isinstance(report, ExecutionEvent)
     assert report.update == "rejected"
 

@@ -184,7 +184,7 @@ def test_order_that_the_broker_forgets_twice_is_a_problem_twice(journal: OrderJo
             problems[0] == "the broker no longer knows order order_1: check the order at the broker"
         )
         assert len(problems) == 2
-        assert "has forgotten order order_1 (buy 10 AAPL, 4 filled)" in problems[1]
+        assert "no longer knows order order_1 (buy 10 AAPL, 4 filled)" in problems[1]
         assert "order_1" not in journal.questions.to_check
         # It has it after all.
         journal.told(told(PARTIAL, "4"))

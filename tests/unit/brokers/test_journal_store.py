@@ -145,9 +145,37 @@ def test_fill_of_a_stranger_under_an_older_key_is_moved() -> None:
     assert again.changed_rows() == {f"{PREFIX}stranger/f1": None, key: row}
 
 
+def test_rows_of_the_first_format_are_read_and_written_in_the_format_of_all_state() -> None:
+    old = {
+        HEAD: b'{"account":"U1","count":1,"equal_at":"2024-01-02T15:00:00Z"}',
+        f"{PREFIX}order/o1": b'{"order":{"symbol":"AAPL","side":"buy","quantity":"10","type":'
+        b'"market","time_in_force":"day","limit_price":null,"stop_price":null,"trail_price":null,'
+        b'"trail_percent":null,"take_profit":null,"stop_loss":null,"stop_loss_limit":null,'
+        b'"extended_hours":false,"id":"o1","timestamp":null},"number":1,"entered":'
+        b'"2024-01-02T15:00:00Z","filled":"4.0"}',
+        f"{PREFIX}position/A": b'"4.0"',
+        f"{PREFIX}price/A": b'"1.50"',
+        f"{PREFIX}blocked/A": b'"why"',
+    }
+    store = JournalStore("U1")
+    store.restore(old)
+    assert store.equal_at == store.entries["o1"].entered == NOW
+    assert (str(store.positions["A"]), str(store.prices["A"])) == ("4.0", "1.50")
+    assert store.blocked == {"A": "why"}
+    assert store.rows() == old | {
+        HEAD: b'{"account":"U1","count":1,"equal_at":"2024-01-02T15:00:00.000000Z"}',
+        f"{PREFIX}order/o1": b'{"entered":"2024-01-02T15:00:00.000000Z","filled":"4.0","number":1,'
+        b'"order":{"extended_hours":false,"id":"o1","quantity":"10","side":"buy","symbol":"AAPL",'
+        b'"time_in_force":"day","type":"market"}}',
+    }
+    again = JournalStore("U1")
+    again.restore(store.rows())
+    assert again.entries == store.entries
+
+
 @pytest.mark.parametrize("row", ["order/o1", "position/A", "price/A", "blocked/A", "stranger/x"])
 def test_row_that_cannot_be_read_is_named(row: str) -> None:
-    with pytest.raises(ComponentError, match=f"'{PREFIX}{row}' cannot be read"):
+    with pytest.raises(ComponentError, match=f"saved row '{PREFIX}{row}' is .* cannot be read"):
         JournalStore("U1").restore({f"{PREFIX}{row}": b"{]"})
 
 

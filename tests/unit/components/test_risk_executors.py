@@ -124,7 +124,7 @@ def test_executor_passes_over_an_order_that_is_sent_again() -> None:
     assert [e.update for e in paper.order("order_1")] == ["new"]
     assert paper.order("order_1") == [], "a rejection would end the order that works"
     [report] = paper.order("order_2")
-    assert str(report.reason).startswith("max_open_orders: 1 orders work")
+    assert str(report.reason).startswith("max_open_orders: 1 orders are working")
     [filled] = paper.send(data(seconds=60))
     assert filled.update == "filled"
     assert paper.order("order_1") == []
@@ -147,7 +147,7 @@ def test_executor_halts_all_trading_by_its_own_decision() -> None:
     paper = Paper()
     paper.send(data())
     handle_of(paper.executor).begin("check", NOW)
-    handle_of(paper.executor).risk.halt("3 orders went to the broker, but 2 came in")
+    handle_of(paper.executor).risk.halt("3 orders were sent to the broker, 2 were received")
     handle_of(paper.executor).risk.halt("again")
     [event] = handle_of(paper.executor).take()
     assert isinstance(event, ControlEvent)
@@ -202,7 +202,7 @@ async def test_kill_switch_on_a_bus_stops_portfolio_and_executor_until_released(
     await publish(data())
     await wait_until(lambda: handle_of(executor).risk.account.price("AAPL") is not None)
     await publish(signal("s1"), "OrderEvent", "ExecutionEvent")
-    await switch(control("halted"), "CancelEvent", "ExecutionEvent canceled by its owner")
+    await switch(control("halted"), "CancelEvent", "ExecutionEvent canceled on request")
     await publish(signal("s2"), "DenialEvent halted")
     foreign = OrderEvent(id="order_go", symbol="AAPL", side="buy", quantity="1", type="market")
     rejected = f"ExecutionEvent halted: trading is halted by {ANN}: because"

@@ -348,7 +348,7 @@ def test_cancel_ends_a_working_order_once() -> None:
     exchange.on_bar(bar(1, "100 101 99 100", volume="300"))
     [report] = exchange.cancel("order_1", START + 2 * DAY)
     assert report.update is TradeUpdate.CANCELED
-    assert report.reason == "canceled by its owner"
+    assert report.reason == "canceled on request"
     assert exchange.cancel("order_1", START + 2 * DAY) == []
     assert exchange.on_bar(bar(2, "100 101 99 100")) == []
 

@@ -309,7 +309,7 @@ def test_file_whose_rows_are_all_bad_is_an_error_even_when_skipping(tmp_path):
         (b"\xd0\xcf\x11\xe0rest", "X.csv is an Excel workbook, not CSV: export it as CSV"),
         (b"\x28\xb5\x2f\xfdrest", "X.csv is compressed with zstd, which cannot be read: unpack it"),
         (b"Date,Open\x00\x01", "X.csv is binary, not CSV"),
-        (gzip.compress(b"Date,Open" * 99)[:20], "cannot read"),
+        (gzip.compress(b"Date,Open" * 99, mtime=0)[:20], "cannot read"),
         (b"Date,Open,High,Low,Close\nfoo;1;1;1;1\n", "X.csv has no row of 5 fields"),
         (b"1,2,3,4,5,6,7,8\n", "X.csv has no header and 8 columns, which could be anything"),
     ],

@@ -100,7 +100,7 @@ def test_cut_is_said_with_both_orders(caplog: pytest.LogCaptureFixture) -> None:
     desk.say(TradingState.REDUCING)
     desk.ask("sell", 20)
     [line] = [each for each in caplog.messages if "cut" in each]
-    assert "sell 20 A market is cut to sell 10 A market: trading only reduces by" in line
+    assert "sell 20 A market is cut to sell 10 A market: trading is set to reduce only by" in line
     assert "news" in line
     assert line.endswith("the position is 10")
 

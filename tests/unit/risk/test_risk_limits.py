@@ -288,7 +288,9 @@ def test_balance_names_an_order_that_leaves_and_never_came_in() -> None:
     balance.enter("a")
     balance.enter("b")
     problem = balance.submit("c")
-    assert problem == ("order 'c' went to the broker and never came in: 1 left, 2 came in")
+    assert problem == (
+        "order 'c' was sent to the broker without being received: 1 sent, 2 received"
+    )
     assert balance.submit("a") == balance.problem() is not None
     balance.reset()
     assert balance.problem() is None
@@ -301,5 +303,5 @@ def test_balance_forgets_old_ids_and_still_counts_them() -> None:
         balance.enter(str(number))
         assert balance.submit(str(number)) is None
     assert (balance.entered, balance.submitted) == (5, 5)
-    # An id that was forgotten on both sides is a new one: more left than came in.
-    assert "came in" in str(balance.submit("0"))
+    # An id that was forgotten on both sides is a new one: more were sent than received.
+    assert "received" in str(balance.submit("0"))

@@ -52,7 +52,7 @@ class EndpointReport(msgspec.Struct):
 
 
 class ServiceReport(msgspec.Struct):
-    """What a service says of itself at one moment.
+    """Status of a service at one moment.
 
     Attributes:
         metadata: Facts by name.

@@ -1,4 +1,4 @@
-"""Asks NATS micro services who they are and what they have done."""
+"""Requests to NATS micro services for their identity and statistics."""
 
 from __future__ import annotations
 

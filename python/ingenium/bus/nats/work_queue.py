@@ -127,7 +127,7 @@ class WorkQueue:
         client = SafeClient()
 
         async def nothing() -> None:
-            """nats-py wants to be told what to do; it connects again by itself."""
+            """Required by nats-py, which reconnects by itself."""
 
         await first_connect(
             client,

@@ -33,7 +33,8 @@ async def switch_of(stream: Stream) -> TradingSwitch:
                 event = unpack(ControlEvent, record.message)
             except DecodeError as error:
                 event = ControlEvent(
-                    state=TradingState.HALTED.value, reason=f"a word cannot be read: {error}"
+                    state=TradingState.HALTED.value,
+                    reason=f"a control event cannot be read: {error}",
                 )
             switch.apply(event)
             if record.sequence >= last.sequence:

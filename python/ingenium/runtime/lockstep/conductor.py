@@ -175,7 +175,7 @@ class Conductor:
 
     @property
     def inexact(self) -> tuple[str, ...]:
-        """Why another run may give another result, one line each."""
+        """Reasons why another run may have another result, one line each."""
         return self._silent.inexact()
 
     async def stop(self) -> None:

@@ -71,7 +71,7 @@ class SettleTimer:
             self._slowest = max(took, self._slowest or 0.0)
 
     def inexact(self) -> tuple[str, ...]:
-        """Return why another run may give another result, one line; empty when it cannot.
+        """Return why another run may have another result, in one line; empty if none.
 
         That a program will send no more cannot be proven from outside: the server knows which
         messages it has read, not which it has handled.
