@@ -198,6 +198,7 @@ def test_keys_lead_everywhere(desk: Desk) -> None:
     page.keyboard.press("c")
     expect(page.get_by_role("heading", level=1)).to_contain_text("components answer")
     page.keyboard.press("/")
+    expect(page.get_by_role("combobox", name="Search")).to_be_focused()
     page.keyboard.type("turns")
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(r"components\?.*selected=turns"))
@@ -232,7 +233,7 @@ def test_axe_finds_nothing_serious(desk: Desk) -> None:
                 if each["impact"] in {"serious", "critical"}
             ]
         page.close()
-    assert found == []
+    assert found == [], "\n".join(found)
 
 
 def test_nothing_is_wider_than_a_phone(desk: Desk) -> None:
