@@ -26,7 +26,7 @@ PAGES = (
 # A line of its own, so that a test can end the process of one component.
 SLOW = APP.replace("asyncio.sleep(0.05)", "asyncio.sleep(0.2)")
 # An app with parameters, over a hundred days of prices: what a backtest of the page runs.
-SWING = '''
+SWING = """
 from pathlib import Path
 
 from ingenium import App
@@ -43,7 +43,7 @@ def app(fast: int = 3, slow: int = 8) -> App:
         portfolio=FixedQuantity(10),
         executor=PaperExecutor(),
     )
-'''
+"""
 
 
 class Desk:
@@ -173,7 +173,7 @@ def test_fill_leads_to_the_story_of_its_order(desk: Desk) -> None:
 def test_backtest_with_changed_parameters_shows_its_report(desk: Desk) -> None:
     page = desk.page
     desk.show("backtests")
-    page.get_by_label("App", exact=True).last.select_option("swing")
+    page.locator("main form select").first.select_option("swing")
     fast = page.get_by_label(re.compile("^fast"))
     fast.fill("x")
     expect(page.get_by_text("has to be a whole number")).to_be_visible()
