@@ -21,7 +21,7 @@ if ! diff -r "$fresh/web/src/gen" web/src/gen; then
 fi
 (cd web && npm run --silent build -- --logLevel warn --outDir "$fresh/assets" --emptyOutDir)
 if ! diff -r "$fresh/assets" python/ingenium/control/assets >/dev/null; then
-  echo "python/ingenium/control/assets is not what web/ gives: run make dashboard-assets and commit" >&2
+  echo "python/ingenium/control/assets is not what web/ gives: run make assets and commit" >&2
   exit 1
 fi
 size=$(cat python/ingenium/control/assets/*.js | gzip -9 | wc -c)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 from support.browser import axe_script, chromium
 from support.control_plane import ControlClient, control_plane
 from support.live_app import APP
@@ -20,9 +20,19 @@ from support.running import Running, running, until
 
 pytestmark = pytest.mark.timeout(180)
 
-PAGES = (
-    "overview components portfolio transactions orders backtests sweeps parity data events about"
-).split()
+PAGES = [
+    "overview",
+    "components",
+    "portfolio",
+    "transactions",
+    "orders",
+    "backtests",
+    "sweeps",
+    "parity",
+    "data",
+    "events",
+    "about",
+]
 # A line of its own, so that a test can end the process of one component.
 SLOW = APP.replace("asyncio.sleep(0.05)", "asyncio.sleep(0.2)")
 # An app with parameters, over a hundred days of prices: what a backtest of the page runs.
@@ -101,9 +111,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     lines = ["Date,Open,High,Low,Close,Volume"]
     for day in range(100):
         price = 100 + day * 7 % 13
-        lines.append(
-            f"2024-{1 + day // 28:02d}-{1 + day % 28:02d},{price},{price + 1},{price - 1},{price},1000"
-        )
+        date = f"2024-{1 + day // 28:02d}-{1 + day % 28:02d}"
+        lines.append(f"{date},{price},{price + 1},{price - 1},{price},1000")
     prices.write_text("\n".join(lines) + "\n")
     (folder / "swing.py").write_text(SWING.replace("{prices}", str(prices)))
     with ExitStack() as stack:
