@@ -11,7 +11,7 @@ CHECKED := python/ingenium python/house.py tests examples bench proto deploy
 help:
 	@echo "target           needs besides Python           takes   purpose"
 	@echo "setup            Python 3.11, network           1 min   install everything into .venv"
-	@echo "demo             -                              20 s    thirteen years of prices through four processes over NATS"
+	@echo "demo             -                              20 s    thirteen years of prices through four processes over NATS; RECORD=1 records them"
 	@echo "demo-go          Go 1.24                        1 min   the demo with the strategy in Go, in three ways"
 	@echo "demo-java        JDK 17, Maven                  1 min   the demo with the strategy in Java"
 	@echo "demo-rust        cargo 1.89                     2 min   the demo with the strategy in Rust"
@@ -50,8 +50,10 @@ $(READY_TO_BENCH): $(READY) python/requirements-bench.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r python/requirements-bench.lock
 	@touch $(READY_TO_BENCH)
 
+RECORD ?=
+
 demo: $(READY)
-	$(BIN)/ingenium run examples/demo/app.py --processes --verify
+	$(BIN)/ingenium run examples/demo/app.py --processes --verify $(if $(RECORD),--record)
 
 demo-go: $(READY)
 	@$(BIN)/python examples/demo/with_language.py go

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-PARTS = ("codec", "bus", "imports", "replay", "backtest", "trades", "recorder", "load")
+PARTS = ("codec", "bus", "imports", "replay", "backtest", "trades", "recorder", "load", "telemetry")
 
 
 def main(names: list[str]) -> int:

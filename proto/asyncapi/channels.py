@@ -8,6 +8,7 @@ from typing import Any
 from ingenium.events import DeadLetterEvent
 from ingenium.subjects.grammar import matches
 from ingenium.subjects.names import (
+    ALL_DATA,
     ALL_EVENTS,
     CANCEL,
     CONTROL,
@@ -72,7 +73,7 @@ CHANNELS = (
         "marketData",
         "DataEvent",
         data_subject("{symbol}"),
-        data_subject(None),
+        ALL_DATA,
         "Market data",
         ("ingestor",),
         ("strategy", "portfolio", "executor", *_LOOKING_ON),

@@ -178,7 +178,7 @@ impl Component {
         mut handle: impl FnMut(&mut Outbox, &M) -> Result<(), Error> + Send + 'static,
     ) {
         let handle: Handle = Box::new(move |out, number, arrived| {
-            let Some(message) = read::<M>(arrived) else { return Ok(()) };
+            let Some(message) = read::<M>(out, arrived) else { return Ok(()) };
             let mut shared = out.publisher.lock();
             shared.cause.begin(number, "", None, &arrived.payload);
             shared.traces.begin(header(arrived, TRACEPARENT), None);
@@ -243,7 +243,7 @@ fn header<'a>(arrived: &'a Arrived, name: &str) -> Option<&'a str> {
 
 /// Reads an event and makes it the cause of what is sent from now on.
 fn begin_event<E: Event>(out: &Outbox, number: u64, arrived: &Arrived) -> Option<E> {
-    let event: E = read(arrived)?;
+    let event: E = read(out, arrived)?;
     let mut shared = out.publisher.lock();
     shared.cause.begin(number, event.id(), event.time(), &arrived.payload);
     let order = (E::NAME == OrderEvent::NAME).then(|| event.id());
@@ -253,11 +253,14 @@ fn begin_event<E: Event>(out: &Outbox, number: u64, arrived: &Arrived) -> Option
     Some(event)
 }
 
-fn read<M: Message + Name + Default>(arrived: &Arrived) -> Option<M> {
+fn read<M: Message + Name + Default>(out: &Outbox, arrived: &Arrived) -> Option<M> {
     match read_as(&content_types(arrived), &arrived.payload) {
         Ok(message) => Some(message),
         Err(error) => {
             eprintln!("passed over what cannot be read on {}: {error}", arrived.subject);
+            let calls = &mut out.publisher.lock().calls;
+            calls.failed += 1;
+            calls.last_error = error.to_string();
             None
         }
     }

@@ -16,6 +16,7 @@ pub mod json;
 mod member;
 mod publisher;
 mod run;
+mod service;
 mod settings;
 mod status;
 mod subjects;

@@ -1,6 +1,7 @@
 //! Takes part in a replay: counts what was handled, and has a portfolio wait for its grants.
 
 use std::collections::{HashMap, VecDeque};
+use std::time::Instant;
 
 use async_nats::Message as Arrived;
 
@@ -88,6 +89,7 @@ impl Component {
         let subject = publisher.settings.from_server(&arrived.subject);
         let mut out = Outbox { publisher: &publisher, sent: Vec::new() };
         let mut done = Ok(());
+        let began = Instant::now();
         for handler in &mut self.handlers {
             if handler.patterns.iter().any(|pattern| covers(pattern, subject)) {
                 done = (handler.handle)(&mut out, member.number, arrived);
@@ -100,6 +102,7 @@ impl Component {
             publisher.send(each).await?;
         }
         let mut shared = publisher.lock();
+        shared.calls.spent += began.elapsed();
         shared.cause.end();
         shared.traces.end();
         // Readable or not, and for what failed the report says why.

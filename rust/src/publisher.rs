@@ -1,6 +1,7 @@
 //! What is sent, with its headers.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_nats::{Client, HeaderMap};
 use prost::{Message, Name};
@@ -19,11 +20,20 @@ pub(crate) struct Shared {
     pub report: LockstepReport,
     pub cause: Cause,
     pub traces: Traces,
+    pub calls: Calls,
     /// Why events may be missing; empty when none are.
     pub problem: String,
     pub last: Option<Last>,
     /// Whether what is sent counts as the last event: an ingestor handles none.
     pub notes_sent: bool,
+}
+
+/// Messages that could not be read, and time spent in handlers.
+#[derive(Clone, Default)]
+pub(crate) struct Calls {
+    pub failed: u64,
+    pub last_error: String,
+    pub spent: Duration,
 }
 
 /// Publishes events, also from outside of handlers; clones share one connection.

@@ -83,6 +83,7 @@ impl Component {
             self.subscribe(&ask).await?,
             self.subscribe(&format!("{ask}.{}", self.name())).await?,
         ]);
+        let mut requests = self.service_requests(status).await?;
         let mut ticks = interval(INTERVAL);
         let inbox = self.client.new_inbox();
         let mut answers = self.client.subscribe(inbox.clone()).await?;
@@ -109,6 +110,10 @@ impl Component {
                 }
                 _ = asks.next() => {
                     self.send_status(status, "ready").await?;
+                    continue;
+                }
+                Some(request) = requests.next() => {
+                    self.answer(&request, status).await?;
                     continue;
                 }
                 message = arriving.next(), if !is_deaf => {

@@ -49,11 +49,16 @@ fn host() -> String {
 }
 
 impl Publisher {
-    pub(crate) async fn send_status(&self, base: &ComponentStatus, state: &str) -> Result<(), Error> {
+    pub(crate) fn status_now(&self, base: &ComponentStatus, state: &str) -> ComponentStatus {
         let mut status = base.clone();
         describe(&self.lock(), &mut status);
         status.state = state.into();
         status.timestamp = Some(SystemTime::now().into());
+        status
+    }
+
+    pub(crate) async fn send_status(&self, base: &ComponentStatus, state: &str) -> Result<(), Error> {
+        let status = self.status_now(base, state);
         let subject = format!("_ingenium.{}.status.{}", self.settings.app, self.settings.component);
         self.send_json(subject, &status).await
     }

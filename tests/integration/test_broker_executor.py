@@ -15,7 +15,7 @@ from ingenium.brokers.journal_entry import OrderState
 from ingenium.events import CancelEvent, OrderEvent, ReplaceEvent, encode
 from ingenium.subjects.names import ORDER
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(120)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from ingenium.components.failpoints import Point
 from ingenium.errors import BrokerError, LeaseHeldError, LeaseLostError
 from ingenium.events import TradingState
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(120)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from support.lying_broker import BAD_FILLS, LIES, ORDER, BadFillScript, Lie, Lyi
 from ingenium.brokers import Broker, BrokerExecutor
 from ingenium.events import CancelEvent, TradeUpdate, TradingState
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(120)
 GRACE = 0.3
 
 

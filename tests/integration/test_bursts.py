@@ -148,7 +148,7 @@ async def _publish(bus: NatsBus, count: int) -> None:
             await bus.flush()
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(120)
 async def test_burst_of_bars_loses_nothing_to_lateness(server: Any, tmp_path: Path) -> None:
     """All components are in one process, and each event of each is written to the disk."""
     desk = Desk(server.url, tmp_path)

@@ -13,10 +13,11 @@ from ingenium.bus import NatsBus
 from ingenium.bus.nats.service_requests import request_answer
 from ingenium.bus.nats.stream import NatsStream
 from ingenium.bus.nats.stream_layout import DATA_STREAM, MONEY_STREAM, open_stream
+from ingenium.bus.roles import READER, RECORDER
 from ingenium.deploy.local.command_listener import CommandListener
 from ingenium.errors import BusPermissionError, ConfigError
 from ingenium.nats_server import EmbeddedServer
-from ingenium.nats_server.accounts import OPERATOR, READER, ROLES, Accounts
+from ingenium.nats_server.accounts import OPERATOR, ROLES, Accounts
 from ingenium.runtime.pause import Pause
 from ingenium.subjects.names import command_subject, data_subject
 
@@ -29,7 +30,7 @@ NAMES = {
     "strategy": "rsi",
     "portfolio": "pf",
     "executor": "ex",
-    READER: "recorder",
+    RECORDER: "recorder",
 }
 COMMAND = b'{"Sender":"ann@trader-1"}'
 
@@ -100,6 +101,22 @@ async def test_server_refuses_a_command_of_any_other_role(
     for target in targets:
         await request_answer(buses[OPERATOR], target.subject("resume"), COMMAND, target.name)
     assert not any(target.is_touched for target in targets)
+
+
+async def test_reader_takes_no_commands_in_the_name_of_the_recorder(
+    buses: dict[str, NatsBus], targets: list[Target]
+) -> None:
+    recorder = next(target for target in targets if target.name == "recorder")
+    service = "$SRV.STATS.recorder"
+    for subject in (recorder.subject("pause"), service, "$SRV.PING"):
+        with pytest.raises(BusPermissionError, match="forbids subscribing"):
+            await buses[READER].subscribe(subject, lambda _message: None)
+    # It is the recorder that answers, and no reader may send an answer in its place.
+    answer = await request_answer(buses[OPERATOR], recorder.subject("pause"), COMMAND, "recorder")
+    assert json.loads(answer)["paused"] is True
+    await buses[READER].publish("_R_.answer", b"{}")
+    with pytest.raises(BusPermissionError, match="forbids publishing"):
+        await buses[READER].flush()
 
 
 async def test_strategy_cannot_have_the_server_send_a_command_to_another(

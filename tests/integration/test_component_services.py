@@ -12,6 +12,7 @@ import pytest
 from support.live_app import APP
 from support.running import ingenium, running, until
 
+from ingenium import recorder
 from ingenium.config import Settings
 from ingenium.operations.apps import find_app
 from ingenium.operations.component_services import (
@@ -51,6 +52,14 @@ class Desk:
         return self.rows()[name].handled
 
 
+def recorded_commands(folder: Path) -> list[tuple[str, str, str]]:
+    """Return component, command and sender of all commands that were recorded."""
+    with recorder.open(str(folder / ".ingenium" / "live" / "record.db")) as records:
+        rows = records.events("live", subject="ingenium.control.component")
+        found = [row["event"] for row in rows]
+    return [(each["Component"], each["Command"], each["Sender"]) for each in reversed(found)]
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "app.py").write_text(APP.replace('name="live"', 'name="live", version="7.1"'))
@@ -87,6 +96,8 @@ def test_operator_sees_pauses_resumes_and_stops_a_component(folder: Path, proces
         assert (level.was, level.level) == ("warning", "error")
 
         if not processes:
+            given = [("turns", "pause", "ann@trader-1"), ("turns", "resume", "ann@trader-1")]
+            until(lambda: recorded_commands(folder) == given, "commands in the recording")
             desk.until_handled("recorder", 1)
             assert desk.command("recorder", "pause").paused
             assert desk.command("recorder", "stop").stopping

@@ -15,11 +15,12 @@ from ingenium.bus import Message, NatsBus, NatsOptions
 from ingenium.bus.nats.direct_reader import DirectReader, KeptMessage
 from ingenium.bus.nats.stream import NatsStream
 from ingenium.bus.nats.stream_layout import DATA_STREAM, MONEY_STREAM, open_stream
+from ingenium.bus.roles import RECORDER
 from ingenium.bus.stream import MESSAGE_ID
 from ingenium.errors import BusPermissionError, BusTimeoutError, NoListenerError
 from ingenium.nats_server import EmbeddedServer
 from ingenium.nats_server.accounts import OPERATOR, READER, Accounts
-from ingenium.subjects.names import EXECUTION, ORDER, SIGNAL, data_subject
+from ingenium.subjects.names import EXECUTION, ORDER, SIGNAL, data_subject, status_subject
 from ingenium.subjects.space import SubjectSpace
 from ingenium.testing import Collector
 
@@ -38,7 +39,7 @@ async def server(tmp_path: Path) -> AsyncIterator[EmbeddedServer]:
 
 @pytest.fixture
 async def buses(server: EmbeddedServer) -> AsyncIterator[dict[str, NatsBus]]:
-    roles = ("ingestor", "portfolio", "executor", OPERATOR, READER)
+    roles = ("ingestor", "portfolio", "executor", OPERATOR, READER, RECORDER)
     buses = {role: await NatsBus.connect(server.url_for(role), name=role) for role in roles}
     yield buses
     for bus in buses.values():
@@ -187,31 +188,33 @@ async def test_server_that_ends_is_a_timeout_and_reading_goes_on_after_it(
     assert after == before
 
 
-# Attacks from the account of readers.
+# Attacks from the account of readers, with the logins of a reader and of the recorder.
 
 
+@pytest.mark.parametrize("role", [READER, RECORDER])
 @pytest.mark.parametrize("target", [ORDER, SIGNAL, EXECUTION, "ingenium.control.trading"])
 async def test_answer_that_is_sent_to_orders_reaches_nobody_who_trades(
-    buses: dict[str, NatsBus], money: NatsStream, target: str
+    buses: dict[str, NatsBus], money: NatsStream, target: str, role: str
 ) -> None:
     await money.append(ORDER, b'{"Id":"order_old"}')
     heard: dict[str, Collector[Message]] = {}
-    for role in ("portfolio", "executor", OPERATOR):
-        heard[role] = Collector()
-        pattern = {"portfolio": SIGNAL, "executor": ORDER}.get(role, "ingenium.>")
-        await buses[role].subscribe(pattern, heard[role])
+    for trading in ("portfolio", "executor", OPERATOR):
+        heard[trading] = Collector()
+        pattern = {"portfolio": SIGNAL, "executor": ORDER}.get(trading, "ingenium.>")
+        await buses[trading].subscribe(pattern, heard[trading])
     request = json.dumps({"seq": 1, "batch": 10}).encode()
     # Were the answer published in the account of money, it would be an order.
-    buses[READER].client.send(f"PUB {GET} {target} {len(request)}\r\n".encode() + request + b"\r\n")
-    await buses[READER].flush()
+    frame = f"PUB {GET} {target} {len(request)}\r\n".encode() + request + b"\r\n"
+    buses[role].client.send(frame)
+    await buses[role].flush()
     answered = Collector[Message]()
-    await buses[READER].subscribe(target, answered)
-    buses[READER].client.send(f"PUB {GET} {target} {len(request)}\r\n".encode() + request + b"\r\n")
-    # It comes back to the reader, so the server has handled it.
+    await buses[role].subscribe(target, answered)
+    buses[role].client.send(frame)
+    # It comes back to the sender, so the server has handled it.
     await answered.wait(1)
-    for role in heard:
-        await buses[role].flush()
-    assert {role: got.items for role, got in heard.items()} == {role: [] for role in heard}
+    for trading in heard:
+        await buses[trading].flush()
+    assert {name: got.items for name, got in heard.items()} == {name: [] for name in heard}
     assert (await money.state()).last == 1
 
 
@@ -260,10 +263,15 @@ async def test_answer_that_another_reader_has_ordered_is_no_hole(
     assert [(each.sequence, each.payload) for each in got] == [(n, b"%d" % n) for n in range(1, 9)]
 
 
+@pytest.mark.parametrize("role", [READER, RECORDER])
 @pytest.mark.parametrize(
     "subject",
     [
         ORDER,
+        SIGNAL,
+        EXECUTION,
+        data_subject("AAPL"),
+        "ingenium.control.trading",
         f"{GET}.{ORDER}",
         f"$JS.API.STREAM.MSG.GET.{MONEY_STREAM.name}",
         f"$JS.API.CONSUMER.CREATE.{MONEY_STREAM.name}",
@@ -271,10 +279,30 @@ async def test_answer_that_another_reader_has_ordered_is_no_hole(
         "$JS.API.DIRECT.GET.KV_lease",
     ],
 )
-async def test_reader_may_publish_nothing_else(buses: dict[str, NatsBus], subject: str) -> None:
-    await buses[READER].publish(subject, b"{}")
+async def test_who_reads_may_publish_nothing_else(
+    buses: dict[str, NatsBus], subject: str, role: str
+) -> None:
+    await buses[role].publish(subject, b"{}")
     with pytest.raises(BusPermissionError, match="forbids publishing"):
-        await buses[READER].flush()
+        await buses[role].flush()
+
+
+async def test_recorder_reads_as_a_user_whose_answers_no_reader_hears(
+    buses: dict[str, NatsBus], money: NatsStream
+) -> None:
+    await money.append(ORDER, b"1")
+    recorder = DirectReader(buses[RECORDER], MONEY_STREAM.name)
+    recorder.open()
+    for role, other in ((READER, RECORDER), (RECORDER, READER)):
+        with pytest.raises(BusPermissionError, match="forbids subscribing"):
+            await buses[role].subscribe(f"_INBOX.{other}.>", lambda _message: None)
+    assert [each.payload for each in await recorder.read(1)] == [b"1"]
+    recorder.close()
+    # It needs no status of a component, so it may not see one.
+    status = status_subject("app", "pf")
+    await buses[READER].subscribe(status, lambda _message: None)
+    with pytest.raises(BusPermissionError, match="forbids subscribing"):
+        await buses[RECORDER].subscribe(status, lambda _message: None)
 
 
 async def test_strategy_may_not_read_the_stream_of_orders(

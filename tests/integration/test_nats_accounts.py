@@ -13,6 +13,7 @@ import pytest
 from ingenium.bus import Bus, Message, NatsBus
 from ingenium.bus.nats.stream import NatsStream
 from ingenium.bus.nats.stream_layout import MONEY_STREAM, has_streams, open_stream
+from ingenium.bus.roles import RECORDER
 from ingenium.bus.stream import MESSAGE_ID
 from ingenium.errors import BusConnectError, BusPermissionError
 from ingenium.nats_server import EmbeddedServer, running_servers
@@ -133,7 +134,7 @@ async def test_signal_is_acknowledged_and_kept_once_across_accounts(
 
 async def test_streams_are_there_for_those_who_need_them(buses: dict[str, NatsBus]) -> None:
     there = {role: await has_streams(bus) for role, bus in buses.items()}
-    assert there == dict.fromkeys(ROLES, True) | {"ingestor": False, READER: False}
+    assert there == dict.fromkeys(ROLES, True) | {"ingestor": False, READER: False, RECORDER: False}
 
 
 async def test_portfolio_and_executor_may_use_streams_and_leases(

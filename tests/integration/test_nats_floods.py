@@ -20,6 +20,7 @@ from ingenium._gen.ingenium.v1 import LockstepReport
 from ingenium.bus import Message, NatsBus, NatsOptions
 from ingenium.bus.nats.stream import NatsStream
 from ingenium.bus.nats.stream_layout import DATA_STREAM, MONEY_STREAM, open_stream
+from ingenium.bus.roles import RECORDER
 from ingenium.bus.stream import MESSAGE_ID
 from ingenium.errors import BusError, BusPermissionError
 from ingenium.events import encode
@@ -167,7 +168,9 @@ async def test_strategy_makes_no_streams_and_so_many_consumers(
 
 
 @pytest.mark.parametrize("call", ["DELETE", "PURGE", "UPDATE", "MSG.DELETE", "RESTORE"])
-@pytest.mark.parametrize("role", [role for role in ROLES if role not in {"ingestor", READER}])
+@pytest.mark.parametrize(
+    "role", [role for role in ROLES if role not in {"ingestor", READER, RECORDER}]
+)
 async def test_nobody_deletes_the_stream_of_market_data(
     server: EmbeddedServer, stack: AsyncExitStack, trading: Trading, role: str, call: str
 ) -> None:

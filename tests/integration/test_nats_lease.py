@@ -15,7 +15,7 @@ from ingenium.errors import BusError, LeaseHeldError, LeaseLostError, StreamErro
 from ingenium.nats_server import EmbeddedServer
 from ingenium.nats_server.accounts import Accounts
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(120)
 
 TTL_SECONDS = 2.0
 

@@ -119,6 +119,33 @@ def test_backtests_and_sweeps_are_recorded_listed_and_compared(folder: Path) -> 
     assert "--record needs the digest" in refused.err
 
 
+def test_history_over_a_server_is_recorded_as_a_replay(folder: Path) -> None:
+    (folder / "cross.py").write_text(BACKTEST)
+    ended = ingenium("run", "cross.py", "--processes", "--record", "--json", cwd=folder)
+    assert ended.code == 0, ended.err
+    result = json.loads(ended.out)
+    run_id = ended.err.strip().splitlines()[-1].removeprefix("recorded as ")
+    with recorder.open(str(folder / ".ingenium" / "cross" / "record.db")) as records:
+        (run,) = records.runs("cross")
+        assert (run["id"], run["kind"], run["digest"]) == (
+            run_id,
+            "replay",
+            result["events_digest"],
+        )
+        assert run["trades"] == len(result["trades"]) > 0
+        # The account began with 100,000.
+        assert run["total_return"] == pytest.approx(float(result["equity"]) / 100_000 - 1)
+        fills = list(records.transactions(run_id, limit=1000))
+        (stream,) = records.streams()
+        counts = ("data", "signals", "orders", "executions")
+        assert stream["sequence"] == sum(result["counts"][name] for name in counts)
+        assert stream["stream"] == f"{run_id}/replay"
+        # The first trade is of 10; each signal then turns the position round.
+        assert [fill["quantity"] for fill in fills].count(20) == len(result["trades"])
+        story = records.order(fills[0]["order_id"], run_id)
+        assert {"bar", "signal", "order", "execution", "trade"} == {row["step"] for row in story}
+
+
 @pytest.mark.parametrize("pace", ["lockstep", "fast"])
 def test_recorded_data_is_replayed_on_a_bus_of_its_own(folder: Path, pace: str) -> None:
     (folder / "cross.py").write_text(BACKTEST)
@@ -149,6 +176,8 @@ def test_recorded_data_is_replayed_on_a_bus_of_its_own(folder: Path, pace: str) 
         (("record", "live", "--once", "--rebuild"), "exclude each other"),
         (("runs", "--database", "mysql://x/y"), "a database mysql://... is not known"),
         (("run", "app.py", "--database", "x.db"), "--database goes with --record"),
+        (("run", "cross.py", "--record", "--keep", "9d"), "--keep is for apps on live data"),
+        (("run", "app.py", "--record", "--component", "ticks"), "--record does nothing with"),
         (("backtest", "app.py", "--database", "x.db"), "--database goes with --record"),
         (("replay", "app.py", "--pace", "slow"), "--pace 'slow' is not known"),
         (("replay", "app.py"), "there is no recording in .ingenium/live/record.db"),
@@ -156,6 +185,7 @@ def test_recorded_data_is_replayed_on_a_bus_of_its_own(folder: Path, pace: str) 
     ],
 )
 def test_what_cannot_be_done_says_why(folder: Path, arguments: tuple[str, ...], text: str) -> None:
+    (folder / "cross.py").write_text(BACKTEST)
     ended = ingenium(*arguments, cwd=folder)
     assert ended.code in {1, 2}
     assert text in ended.err

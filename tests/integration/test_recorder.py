@@ -14,8 +14,8 @@ from support.recorded_market import T0, Market, fill, open_market, rows_of, send
 
 from ingenium import recorder as recorder_room
 from ingenium.bus.nats.stream_layout import DATA_STREAM, MONEY_STREAM
+from ingenium.bus.roles import RECORDER
 from ingenium.errors import RecorderError
-from ingenium.nats_server.accounts import READER
 from ingenium.recorder import schema
 from ingenium.recorder.batch import RecordedStream, WriteBatch
 from ingenium.recorder.event_recorder import Recorder, RecorderCounts
@@ -82,7 +82,7 @@ async def test_what_comes_while_it_runs_is_recorded_at_once(
     market: Market, database_url: str
 ) -> None:
     database = open_database(database_url)
-    recorder = Recorder(market.buses[READER], database, "app")
+    recorder = Recorder(market.buses[RECORDER], database, "app")
     stop = asyncio.Event()
     running = asyncio.create_task(recorder.run(stop))
     held, _ = await send_mixed(market, 5, 1)
@@ -103,7 +103,7 @@ async def test_old_events_are_deleted_while_it_records(market: Market, database_
     await market.record(database)
     # Seen from five days later; what comes now is as old, and is recorded all the same.
     policy = RetentionPolicy(3, now=lambda: datetime.now(UTC) + timedelta(days=5))
-    recorder = Recorder(market.buses[READER], database, "app", market.notices.append, (), policy)
+    recorder = Recorder(market.buses[RECORDER], database, "app", market.notices.append, (), policy)
     stop = asyncio.Event()
     running = asyncio.create_task(recorder.run(stop))
     async with asyncio.timeout(20):
@@ -277,7 +277,7 @@ async def test_server_of_the_database_may_be_killed(
     market: Market, postgresql: PostgresServer
 ) -> None:
     database = open_database(postgresql.make_database("killed"))
-    recorder = Recorder(market.buses[READER], database, "app")
+    recorder = Recorder(market.buses[RECORDER], database, "app")
     stop = asyncio.Event()
     running = asyncio.create_task(recorder.run(stop))
     await market.send_bar("AAPL", "100")
@@ -310,5 +310,5 @@ async def test_recorder_needs_no_more_than_the_rights_of_a_reader(
     database = open_database(database_url)
     assert (await market.record(database)).events == 1
     # It would raise what the server has refused.
-    await market.buses[READER].flush()
+    await market.buses[RECORDER].flush()
     assert (await market.money.state()).last == 1

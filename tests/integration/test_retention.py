@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,12 +13,15 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from support.live_app import APP
+from support.running import running, until
 
 from ingenium import recorder
 from ingenium.bus.nats.direct_reader import KeptMessage
 from ingenium.cli.record import record
 from ingenium.cli.recorded import order as order_command
 from ingenium.cli.recorded import positions
+from ingenium.cli.run import run
 from ingenium.errors import ConfigError, RecorderError
 from ingenium.events import (
     DataEvent,
@@ -364,11 +368,55 @@ def test_command_deletes_what_is_not_kept(
     assert shown.err.startswith("events of app received before")
 
 
+def test_app_that_records_itself_deletes_what_is_not_kept(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(APP)
+    url = tmp_path / ".ingenium" / "live" / "record.db"
+    tape = Tape(open_database(str(url)), "live")
+    record_days(tape)
+    tape.close()
+    command = ("run", "app.py", "--record", "--keep", "30d", "--archive", "kept", "--quiet")
+
+    def times() -> list[int]:
+        with recorder.open(str(url)) as records:
+            return sorted(int(event["received"]) for event in records.events("live"))
+
+    with running(*command, cwd=tmp_path) as live:
+        live.until_line("is ready")
+        until(lambda: bool(found := times()) and found[0] > T0_NS + 30 * DAY_NS, "old events gone")
+        until(lambda: len(times()) > 5, "new events in the recording")
+        live.send(signal.SIGINT)
+        ended = live.wait()
+    assert ended.code == 0, ended.err
+    assert list((tmp_path / "kept").glob("table=events/date=2024-01-01/*.parquet"))
+    with recorder.open(str(url)) as records:
+        (note,) = records.transactions("live").notes
+        assert note.endswith("were deleted; they are in kept")
+
+
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"prune": True}, "need --keep"),
-        ({"archive": Path("x")}, "need --keep"),
+        ({"keep": "90d"}, "--keep goes with --record"),
+        ({"archive": Path("x")}, "--archive goes with --record"),
+        ({"record": True, "archive": Path("x")}, "--archive needs --keep"),
+        ({"record": True, "keep": "3h"}, "--keep '3h' is not known: use days, such as 90d"),
+    ],
+)
+def test_wrong_use_beside_an_app_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], text: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "app.py").write_text(APP)
+    with pytest.raises(ConfigError, match=text):
+        run("app.py", **options)
+    assert not (tmp_path / ".ingenium").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"prune": True}, "--prune needs --keep"),
+        ({"archive": Path("x")}, "--archive needs --keep"),
         ({"keep": "90d", "rebuild": True}, "--keep goes with recording"),
         ({"keep": "3h", "prune": True}, "use days, such as 90d"),
         ({"keep": "90d", "prune": True, "once": True}, "exclude each other"),

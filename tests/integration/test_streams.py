@@ -357,7 +357,7 @@ async def test_a_server_with_jetstream_has_streams(bus: NatsBus) -> None:
     assert await has_streams(bus)
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(120)
 async def test_append_that_waits_when_the_server_is_killed_fails_at_once_and_is_kept_once(
     server: Any, bus: NatsBus, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,24 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.live_app import APP
+from support.live_app import APP, WITH_GO
 from support.running import running, until
 
 from ingenium.config import Settings
 from ingenium.operations.apps import find_app
 from ingenium.operations.component_services import RunningComponent, command, services_of
-
-WITH_GO = """
-from ingenium import External
-
-def with_go():
-    made = app()
-    return App(name="live", ingestors=made.ingestors, portfolio=made.portfolio,
-               executor=made.executor, risk=made.risk,
-               strategies=[*made.strategies, External(
-                   "strategy", ["./strategy", "-symbols", "AAPL"], name="go-rsi",
-                   symbols=["AAPL"])])
-"""
 
 
 @pytest.mark.timeout(400)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from support.running import ingenium
+from support.service_answers import is_listed_as_service
 from support.signing_in import KINDS, answers_over_tls, refuses_strangers
 from support.tools import need_program
 from support.trace_headers import carries_the_trace_on
@@ -192,3 +193,12 @@ async def test_strategy_carries_the_trace_of_a_bar_on(
     program = await asyncio.to_thread(build, name)
     runner = [shutil.which(part) or part for part in LANGUAGES[name].runner]
     await carries_the_trace_on(nats_server.url, [*runner, str(program), "AAPL"], {})
+
+
+@pytest.mark.timeout(1500)
+@pytest.mark.parametrize("name", LANGUAGES)
+async def test_strategy_is_listed_as_a_service_with_its_numbers(
+    build: Build, nats_server: EmbeddedServer, name: str
+) -> None:
+    program = await asyncio.to_thread(build, name)
+    await is_listed_as_service(nats_server.url, _command(name, program), {}, name)

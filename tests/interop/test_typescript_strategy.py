@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from support.running import ingenium
+from support.service_answers import is_listed_as_service
 from support.signing_in import KINDS, answers_over_tls, refuses_strangers
 from support.tools import need_program
 from support.trace_headers import carries_the_trace_on
@@ -198,3 +199,10 @@ async def test_typescript_strategy_carries_the_trace_of_a_bar_on(
     program = str(examples / "typescript" / "dist" / "main.js")
     command = [need_program("node"), program, "--symbols", "AAPL"]
     await carries_the_trace_on(nats_server.url, command, {"PATH": os.environ["PATH"]})
+
+
+async def test_typescript_strategy_is_listed_as_a_service_with_its_numbers(
+    examples: Path, nats_server: EmbeddedServer
+) -> None:
+    env = {"PATH": os.environ["PATH"]}
+    await is_listed_as_service(nats_server.url, _command(examples), env, "typescript")

@@ -9,7 +9,7 @@ from ingenium.config import Settings
 from ingenium.operations.apps import find_app
 from ingenium.operations.status import AppStatus, status_of
 
-__all__ = ["APP", "status_in"]
+__all__ = ["APP", "WITH_GO", "status_in"]
 
 APP = """
 import asyncio, os
@@ -52,6 +52,18 @@ def app():
                portfolio=FixedQuantity(10), executor=FillAll(),
                risk=RiskLimits(
                    max_orders_per_second=None, duplicate_seconds=None, price_collar=None))
+"""
+
+WITH_GO = """
+from ingenium import External
+
+def with_go():
+    made = app()
+    return App(name="live", ingestors=made.ingestors, portfolio=made.portfolio,
+               executor=made.executor, risk=made.risk,
+               strategies=[*made.strategies, External(
+                   "strategy", ["./strategy", "-symbols", "AAPL"], name="go-rsi",
+                   symbols=["AAPL"])])
 """
 
 

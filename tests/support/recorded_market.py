@@ -17,6 +17,7 @@ from ingenium.bus import NatsBus
 from ingenium.bus.nats.direct_reader import DirectReader, KeptMessage
 from ingenium.bus.nats.stream import NatsStream
 from ingenium.bus.nats.stream_layout import DATA_STREAM, MONEY_STREAM, open_stream
+from ingenium.bus.roles import RECORDER
 from ingenium.bus.stream import MESSAGE_ID
 from ingenium.events import (
     DataEvent,
@@ -26,7 +27,7 @@ from ingenium.events import (
     encode,
 )
 from ingenium.nats_server import EmbeddedServer
-from ingenium.nats_server.accounts import OPERATOR, READER, Accounts
+from ingenium.nats_server.accounts import OPERATOR, Accounts
 from ingenium.recorder import schema
 from ingenium.recorder.database import Database
 from ingenium.recorder.event_recorder import Recorder, RecorderCounts
@@ -64,7 +65,7 @@ class Market:
         await self.buses["ingestor"].flush()
 
     async def kept(self, name: str = MONEY_STREAM.name) -> list[KeptMessage]:
-        reader = DirectReader(self.buses[READER], name)
+        reader = DirectReader(self.buses[RECORDER], name)
         reader.open()
         found: list[KeptMessage] = []
         while batch := await reader.read(found[-1].sequence + 1 if found else 1):
@@ -74,7 +75,7 @@ class Market:
 
     async def record(self, database: Database) -> RecorderCounts:
         """Record all that the streams hold."""
-        recorder = Recorder(self.buses[READER], database, "app", self.notices.append)
+        recorder = Recorder(self.buses[RECORDER], database, "app", self.notices.append)
         await recorder.run(asyncio.Event(), once=True)
         return recorder.counts
 
@@ -82,7 +83,7 @@ class Market:
 @asynccontextmanager
 async def open_market(folder: Path) -> AsyncIterator[Market]:
     async with EmbeddedServer(folder, accounts=ACCOUNTS) as server:
-        roles = ("ingestor", "portfolio", OPERATOR, READER)
+        roles = ("ingestor", "portfolio", OPERATOR, RECORDER)
         buses = {role: await NatsBus.connect(server.url_for(role), name=role) for role in roles}
         await open_stream(buses[OPERATOR], MONEY_STREAM)
         await open_stream(buses[OPERATOR], DATA_STREAM)

@@ -74,7 +74,7 @@ def test_tool_counts_what_the_tests_find_and_fails_below_the_minimum(tmp_path: P
         cwd=TESTS,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=110,
     )
     said = ran.stdout + ran.stderr
     (row,) = [line for line in ran.stdout.splitlines() if line.startswith("| state/user_state |")]

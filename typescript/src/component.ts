@@ -51,6 +51,8 @@ export class Component {
   readonly cause = new Cause();
   /** @internal */
   readonly traces = new Traces();
+  /** Messages that could not be read, and time spent in handlers. @internal */
+  readonly calls = { failed: 0, lastError: "", milliseconds: 0 };
   /** @internal */
   readonly status: Status;
   private readonly runner: Runner;
@@ -129,6 +131,8 @@ export class Component {
         event = readAs(message.headers?.values("Content-Type") ?? [], schema, message.data);
       } catch (error) {
         console.error(`passed over what cannot be read on ${message.subject}: ${error}`);
+        this.calls.failed++;
+        this.calls.lastError = String(error);
         return;
       }
       this.cause.begin(message, event);

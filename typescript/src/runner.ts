@@ -168,6 +168,7 @@ export class Runner {
   private async handle(message: Msg, subject: string, kind: Kind | undefined): Promise<void> {
     const { component } = this;
     const wild = component.wild.filter((each) => covers(each.pattern, subject));
+    const began = performance.now();
     try {
       for (const take of [...(component.exact.get(subject) ?? []), ...wild.map((w) => w.take)]) {
         const pending = take(message);
@@ -180,6 +181,7 @@ export class Runner {
       const who = `${component.role} '${component.name}'`;
       throw new Error(`${who} failed on ${subject}: ${what}`, { cause: error });
     } finally {
+      component.calls.milliseconds += performance.now() - began;
       // Readable or not, and for what failed the report says why.
       component.cause.end();
       component.traces.end();

@@ -7,6 +7,7 @@ import type { Subscription } from "@nats-io/transport-node";
 import { type ComponentStatus, ComponentStatusSchema } from "./gen/ingenium/v1/status_pb.js";
 import type { Component } from "./component.js";
 import { randomId } from "./ids.js";
+import { Service } from "./service.js";
 import { onServer } from "./settings.js";
 
 /** The version of this library. */
@@ -19,6 +20,7 @@ export class Status {
   private readonly base;
   private timer: NodeJS.Timeout | undefined;
   private asks: Subscription[] = [];
+  private service: Service | undefined;
   private last: { event: string; symbol: string; time: Timestamp } | undefined;
 
   constructor(private readonly component: Component) {
@@ -57,20 +59,27 @@ export class Status {
     this.asks = [ask, `${ask}.${name}`].map((subject) =>
       nats.subscribe(onServer(settings, subject), { callback }),
     );
+    this.service = new Service(this.component, () => this.now("ready"));
+    this.service.start();
     this.timer = setInterval(() => this.say("ready"), INTERVAL_SECONDS * 1000);
     this.say("ready");
   }
 
   stop(): void {
     clearInterval(this.timer);
+    this.service?.stop();
     this.asks.forEach((ask) => ask.unsubscribe());
     this.say("stopped");
   }
 
   private say(state: string): void {
+    this.component.sendStatus(this.now(state));
+  }
+
+  private now(state: string): ComponentStatus {
     const { report } = this.component;
     const { last } = this;
-    const status: ComponentStatus = create(ComponentStatusSchema, {
+    return create(ComponentStatusSchema, {
       ...this.base,
       state,
       timestamp: timestampNow(),
@@ -82,6 +91,5 @@ export class Status {
       ...(last?.symbol && { lastSymbol: last.symbol }),
       ...(report.error && { problem: report.error }),
     });
-    this.component.sendStatus(status);
   }
 }

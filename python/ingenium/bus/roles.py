@@ -18,10 +18,10 @@ OPERATOR = "operator"
 READER = "reader"
 """Role of read-only observers."""
 RECORDER = "recorder"
-"""Name of the recorder, which is a reader, as a service."""
+"""Role of the recorder, and its name as a service."""
 COMPONENT_ROLES = ("ingestor", "strategy", "portfolio", "executor")
 """Roles of components."""
-ROLES = (*COMPONENT_ROLES, OPERATOR, READER)
+ROLES = (*COMPONENT_ROLES, OPERATOR, READER, RECORDER)
 
 
 def login_of(role: str, component: str = "") -> str:

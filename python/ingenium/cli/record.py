@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
+from ingenium.cli.keep_options import ArchiveOption, KeepOption, policy_of
 from ingenium.cli.log_options import LogFormatOption, LogLevelOption, start_logs
 from ingenium.cli.targets import ServerOption, app_name, settings_with
 from ingenium.config import Settings
@@ -52,20 +52,8 @@ def record(
     migrate: Annotated[
         bool, typer.Option("--migrate", help="Bring the tables up to date, and stop.")
     ] = False,
-    keep: Annotated[
-        str | None,
-        typer.Option(
-            "--keep", metavar="DAYS", help="Delete events that are older, such as 90d, each day."
-        ),
-    ] = None,
-    archive: Annotated[
-        Path | None,
-        typer.Option(
-            "--archive",
-            metavar="FOLDER",
-            help="Export to Parquet first, and delete only what was exported and verified.",
-        ),
-    ] = None,
+    keep: KeepOption = None,
+    archive: ArchiveOption = None,
     prune: Annotated[
         bool,
         typer.Option("--prune", help="Delete what --keep does not keep, and stop."),
@@ -75,8 +63,8 @@ def record(
 ) -> None:
     """Record every event of an app in a database, until Ctrl+C.
 
-    It reads as a reader, who can place no order, from where it stopped before. What the streams no
-    longer hold is written down as a gap.
+    It reads with a user of its own, who can place no order, from where it stopped before. What the
+    streams no longer hold is written down as a gap.
     """
     from ingenium.recorder import require
 
@@ -88,7 +76,11 @@ def record(
         raise ConfigError(
             "--once, --rebuild, --migrate and --prune exclude each other: use one of them"
         )
-    policy = _policy(keep, archive, is_used=not (rebuild or migrate), is_needed=prune)
+    if prune and keep is None:
+        raise ConfigError("--prune needs --keep, such as --keep 90d")
+    policy = policy_of(keep, archive)
+    if policy is not None and (rebuild or migrate):
+        raise ConfigError("--keep goes with recording, --once or --prune")
     place = find_app(settings_with(server), app_name(app))
     url = database or default_url(place.settings, place.app)
     console, _ = start_logs(log_format, log_level, "recorder")
@@ -106,7 +98,7 @@ def record(
         return
     settings = place.settings
     if not place.is_told:
-        # Found again as a reader: what the app's folder names is for operators.
+        # Found again as the recorder: what the app's folder names is for operators.
         settings = replace(settings, nats_server=settings_with(server).nats_server)
     # An app without a server leaves no empty database behind.
     settings = with_running_server(place.app, settings)
@@ -132,20 +124,6 @@ def _migrate(url: str, console: Console) -> None:
         console.print(f"migrated to {step}", markup=False, highlight=False, soft_wrap=True)
     if not done:
         console.print(f"{opened.text} is up to date", markup=False, soft_wrap=True)
-
-
-def _policy(
-    keep: str | None, archive: Path | None, *, is_used: bool, is_needed: bool
-) -> RetentionPolicy | None:
-    from ingenium.recorder.retention import RetentionPolicy, days_of
-
-    if keep is None:
-        if archive is not None or is_needed:
-            raise ConfigError("--archive and --prune need --keep, such as --keep 90d")
-        return None
-    if not is_used:
-        raise ConfigError("--keep goes with recording, --once or --prune")
-    return RetentionPolicy(days_of(keep), archive)
 
 
 def _prune(url: str, app: str, policy: RetentionPolicy | None, console: Console) -> None:

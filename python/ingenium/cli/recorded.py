@@ -238,7 +238,7 @@ def runs(
     ] = None,
     kind: Annotated[
         str | None,
-        typer.Option("--kind", metavar="live|backtest|sweep", help="Of this kind only."),
+        typer.Option("--kind", metavar="live|backtest|replay|sweep", help="Of this kind only."),
     ] = None,
     since: SinceOption = None,
     until: UntilOption = None,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json as jsonlib
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, nullcontext
+from collections.abc import Mapping
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,10 +23,17 @@ from ingenium.cli.backtest_output import (
 )
 from ingenium.cli.dashboard import dashboard_beside
 from ingenium.cli.data_notes import notes_as_json, print_notes
+from ingenium.cli.keep_options import ArchiveOption, KeepOption
 from ingenium.cli.log_options import LogFormatOption, LogLevelOption, start_logs
 from ingenium.cli.money import denial_line, fill_line, print_money
 from ingenium.cli.progress_bar import StepProgress
 from ingenium.cli.record import DatabaseOption
+from ingenium.cli.run_record import (
+    Attend,
+    check_record_options,
+    recorded_replay,
+    recorded_too,
+)
 from ingenium.cli.stop import INTERRUPTED
 from ingenium.cli.targets import AppTarget
 from ingenium.components import (
@@ -39,18 +46,14 @@ from ingenium.components import (
 )
 from ingenium.config import Settings
 from ingenium.errors import ConfigError, FeedError, LockstepError
-from ingenium.runtime.app_telemetry import metrics_of, observed
-from ingenium.runtime.replay import ReplayResult
+from ingenium.runtime.app_telemetry import observed
+from ingenium.runtime.replay import OnLines, ReplayResult
 
 if TYPE_CHECKING:
-    from ingenium.bus import NatsBus
     from ingenium.operations.account_money import AppMoney
     from ingenium.operations.run_watch import RunWatch
 
 __all__ = ["hide_logged_denials", "print_final_money", "run", "run_whole", "watch_of"]
-
-Attend = Callable[["NatsBus"], AbstractAsyncContextManager[None]]
-"""Makes what watches a live app for as long as it runs."""
 
 
 def run(
@@ -110,13 +113,18 @@ def run(
         bool, typer.Option("--quiet", help="Live: do not print a line per fill and denial.")
     ] = False,
     record: Annotated[
-        bool, typer.Option("--record", help="Live: record every event in a database.")
+        bool,
+        typer.Option(
+            "--record", help="Record every event in a database; with live data see --keep."
+        ),
     ] = False,
     database: DatabaseOption = None,
     dashboard: Annotated[
         bool,
         typer.Option("--dashboard", help="Live: start the control plane too, and print its URL."),
     ] = False,
+    keep: KeepOption = None,
+    archive: ArchiveOption = None,
     log_format: LogFormatOption = None,
     log_level: LogLevelOption = None,
     json: Annotated[
@@ -141,8 +149,9 @@ def run(
         of_live={
             "--adopt": adopt,
             "--quiet": quiet,
-            "--record": record,
             "--dashboard": dashboard,
+            "--keep": keep is not None,
+            "--archive": archive is not None,
         },
         of_whole=(
             {}
@@ -155,8 +164,12 @@ def run(
             }
         ),
     )
-    if database is not None and not record:
-        raise ConfigError("--database goes with --record: add that, or leave it out")
+    if component is not None and record:
+        raise ConfigError(
+            f"--record does nothing with --component {component}: ingenium run without --component "
+            "records history, and ingenium record a live app"
+        )
+    policy = check_record_options(database, keep, archive, record=record)
     if exact:
         _check_exact(loaded)
     settings = Settings.from_environment()
@@ -178,22 +191,29 @@ def run(
         watch = None if loaded.historical else watch_of(loaded, messages, quiet=quiet)
         attend: Attend | None = None if watch is None else watch.watch
         if record and attend is not None:
-            attend = _recorded(loaded, app, settings, database, attend, messages)
-        stack = ExitStack()
+            attend = recorded_too(loaded, app, settings, database, policy, attend, messages)
         try:
-            if dashboard:
-                stack.enter_context(dashboard_beside(app, settings, database))
-            result = run_whole(
-                loaded,
-                app,
-                settings,
-                attend,
-                processes=processes,
-                adopt=adopt,
-                console=messages,
-            )
+            with ExitStack() as stack:
+                if dashboard:
+                    stack.enter_context(dashboard_beside(app, settings, database))
+                recording = None
+                if record and loaded.historical:
+                    recording = stack.enter_context(
+                        recorded_replay(loaded, settings, database, messages)
+                    )
+                result = run_whole(
+                    loaded,
+                    app,
+                    settings,
+                    attend,
+                    processes=processes,
+                    adopt=adopt,
+                    console=messages,
+                    on_lines=None if recording is None else recording.add,
+                )
+                if recording is not None and result is not None:
+                    recording.end_replay(result, loaded, app)
         finally:
-            stack.close()
             if watch is not None and watch.money is not None:
                 print_final_money(loaded, watch.money, as_json=json)
     if result is None:
@@ -266,36 +286,6 @@ def watch_of(app: App, console: Console, *, quiet: bool) -> RunWatch:
     return RunWatch(app, lambda fill: say(fill_line(fill)), lambda denial: say(denial_line(denial)))
 
 
-def _recorded(
-    app: App, target: str, settings: Settings, url: str | None, attend: Attend, console: Console
-) -> Attend:
-    """Return what watches a live app and records it too."""
-    from ingenium.recorder import require
-
-    require()
-    from ingenium.backtest.app_settings import app_settings
-    from ingenium.deploy.local.app_space import settings_of
-    from ingenium.recorder.live_recording import default_url, open_database, recorded_beside
-
-    settings = settings_of(app, settings)
-    # A database that cannot be opened is a reason not to start; one that fails later is not one to
-    # stop.
-    database = open_database(url or default_url(settings, app.name))
-    parameters = app_settings(app, target)
-
-    def notice(text: str) -> None:
-        console.print(text, style="bold red", markup=False, highlight=False, soft_wrap=True)
-
-    @asynccontextmanager
-    async def both(bus: NatsBus) -> AsyncIterator[None]:
-        metrics = metrics_of(app.middleware)
-        recording = recorded_beside(app.name, settings, database, notice, parameters, metrics)
-        async with recording, attend(bus):
-            yield
-
-    return both
-
-
 def print_final_money(app: App, money: AppMoney, *, as_json: bool) -> None:
     """Print the account of a live app at its end."""
     import msgspec
@@ -353,8 +343,19 @@ def run_whole(
     processes: bool,
     adopt: bool,
     console: Console,
+    on_lines: OnLines | None = None,
 ) -> ReplayResult | None:
     """Run all components of an app, and show its progress and notices.
+
+    Args:
+        app: The app.
+        target: The app, as on the command line.
+        settings: Settings of the command.
+        attend: Watches a live app.
+        processes: Whether each component runs in its own process.
+        adopt: Whether live components accept the present state.
+        console: For progress and notices.
+        on_lines: Called with the events of a replay as they are digested.
 
     Returns:
         The result of a replay; ``None`` for live data.
@@ -403,6 +404,7 @@ def run_whole(
                 on_notice=on_notice,
                 on_ready=on_ready,
                 attend=attend,
+                on_lines=on_lines,
             )
         )
 

@@ -12,12 +12,12 @@ from ingenium.clock import format_time
 from ingenium.components.component import Component
 from ingenium.components.handle import ComponentHandle
 from ingenium.components.overrides import overrides_of
-from ingenium.errors import ComponentError
-from ingenium.events import DataEvent, write_plainly
+from ingenium.errors import ComponentError, EncodeError
+from ingenium.events import DataEvent, encode, write_plainly
 from ingenium.ids import make_id
 from ingenium.trading.bar import Bar, format_period
 
-__all__ = ["DataNote", "Ingestor", "collect_notes"]
+__all__ = ["DataNote", "Ingestor", "collect_notes", "why_unusable"]
 
 _NO_DATA = "{} has no data: override read() for history or ingest() for live"
 
@@ -152,11 +152,42 @@ class Ingestor(Component):
             The same event.
 
         Raises:
+            ComponentError: It is no `DataEvent`, or a field has a value of the wrong type.
             SubjectError: Its symbol cannot be part of a subject; nothing is sent.
         """
-        write_plainly(event)
-        self._handle.identify(event)
+        try:
+            write_plainly(event)
+            self._handle.identify(event)
+        except (TypeError, AttributeError, EncodeError) as error:
+            problem = why_unusable(event)
+            if not problem:
+                raise
+            raise ComponentError(f"send_data() {problem}") from error
         return self._handle.send(event, "data")
+
+
+def why_unusable(item: object) -> str:
+    """Return why an item that an ingestor sends or yields is no event, with the cure.
+
+    Args:
+        item: Anything.
+
+    Returns:
+        A text such as ``"got None: pass a DataEvent ..."``; empty for an event that can be sent.
+    """
+    if not isinstance(item, DataEvent):
+        kind = "" if item is None else f" ({type(item).__name__})"
+        return f"got {item!r:.100}{kind}: pass a DataEvent, such as Bar.make(...).event"
+    try:
+        encode(item)
+    except EncodeError as error:
+        value = error.problem.rpartition("found ")[2]
+        cure = "time.isoformat()" if value.endswith("(datetime)") else "text"
+        return (
+            f"got an event with a wrong {error.path}: {error.problem}: pass {cure}, or make the "
+            "event with Bar.make(...).event"
+        )
+    return ""
 
 
 def collect_notes(components: Iterable[object]) -> tuple[DataNote, ...]:

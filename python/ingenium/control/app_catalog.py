@@ -49,6 +49,7 @@ class AppCatalog:
             )
         self._database = database
         self._only = only
+        self._records: dict[str, Records] = {}
 
     def live_names(self) -> list[str]:
         """Return the names of the apps that have run here."""
@@ -115,7 +116,15 @@ class AppCatalog:
             )
 
         def run() -> _ResultT:
-            with open_recording(url) as records:
-                return query(records)
+            # Kept open: to open one takes far longer than a query of it.
+            records = self._records.get(url)
+            if records is None:
+                records = self._records[url] = open_recording(url)
+            return query(records)
 
         return await asyncio.to_thread(run)
+
+    def close(self) -> None:
+        """Close all recordings."""
+        for records in self._records.values():
+            records.close()

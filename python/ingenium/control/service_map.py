@@ -148,6 +148,7 @@ class ControlServices:
         finally:
             await self._monitors.close()
             await self._board.close()
+            self._catalog.close()
 
     def close(self) -> None:
         """End all streams."""

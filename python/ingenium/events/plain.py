@@ -10,6 +10,7 @@ from operator import attrgetter
 from typing import Any
 
 from ingenium.events._schema import Schema, SchemaError, schema_of
+from ingenium.events.wire import encode
 
 __all__ = ["id_prefix_of", "plain_text", "write_plainly"]
 
@@ -43,6 +44,9 @@ def write_plainly(event: Any) -> None:
 
     Args:
         event: Changed in place: only fields that the schema marks as decimals.
+
+    Raises:
+        EncodeError: A decimal is not text.
     """
     decimals = _known.get(event.__class__)
     if decimals is None:
@@ -51,9 +55,13 @@ def write_plainly(event: Any) -> None:
         message = event if find is None else find(event)
         if message is not None:
             for text in read(message):
-                if text and text.__class__ is str and ("e" in text or "E" in text):
-                    _rewrite(message, names)
-                    break
+                if text.__class__ is str:
+                    if "e" in text or "E" in text:
+                        _rewrite(message, names)
+                        break
+                elif text is not None and not isinstance(text, str):
+                    # Raises with the name of the field, which matters only here.
+                    encode(event)
 
 
 def _rewrite(message: Any, names: tuple[str, ...]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ingenium.bus.roles import READER, inbox_of
+from ingenium.bus.roles import READER, RECORDER, inbox_of
 from ingenium.subjects.server_names import (
     ANSWERS_ACROSS_ACCOUNTS,
     direct_get_subject,
@@ -37,6 +37,7 @@ class Subjects:
         denial: Denials.
         control: Control events of operators.
         shown: Subjects visible to readers.
+        recorded: Subjects visible to the recorder.
         money_stream: The stream of signals, orders and executions.
         data_stream: The stream of market data.
     """
@@ -48,6 +49,7 @@ class Subjects:
     denial: str
     control: str
     shown: Sequence[str]
+    recorded: Sequence[str]
     money_stream: str
     data_stream: str
 
@@ -92,10 +94,14 @@ def permissions(
     elif role == "executor":
         publish = [subjects.execution, subjects.control, *_STREAM_CALLS, *common, _ANSWERS]
         subscribe = [*data, subjects.portfolio, subjects.control, *asks]
-    elif role == READER:
+    elif role in {READER, RECORDER}:
         reads = map(direct_get_subject, (subjects.money_stream, subjects.data_stream))
-        publish = [_INFO, WHO_AM_I, *reads, ANSWERS_ACROSS_ACCOUNTS]
-        subscribe = [*subjects.shown, *asks]
+        publish = [_INFO, WHO_AM_I, *reads]
+        subscribe = [*subjects.shown]
+        if role == RECORDER:
+            # It is a service, which takes commands.
+            publish.append(ANSWERS_ACROSS_ACCOUNTS)
+            subscribe = [*subjects.recorded, *asks]
     else:
         publish, subscribe = [">"], [">"]
     return {

@@ -80,6 +80,7 @@ _ACCOUNT_OF = {
     "executor": _MONEY,
     OPERATOR: _MONEY,
     READER: _READ,
+    RECORDER: _READ,
 }
 # Accounts whose components are not trusted with money, and their role.
 _OUTER = {_DATA: "ingestor", _STRAT: "strategy"}
@@ -269,7 +270,7 @@ class Accounts:
                 ],
             }
         return {
-            "exports": self._service_exports(READER),
+            "exports": self._service_exports(RECORDER),
             "imports": [
                 *all_data,
                 *(self._import("service", _MONEY, subject) for subject in self._direct_gets()),
@@ -291,7 +292,7 @@ class Accounts:
         """Return the other halves of `_service_exports` in the operator's account."""
         return [
             self._import("service", account, subject)
-            for account, role in (*_OUTER.items(), (_READ, READER))
+            for account, role in (*_OUTER.items(), (_READ, RECORDER))
             for subject in (ALL_SERVICES, *self._commands(role))
         ]
 
@@ -301,7 +302,7 @@ class Accounts:
         return self._on_server(*(command_subject(self.app, name) for name in names))
 
     def _service_names(self, role: str) -> Sequence[str]:
-        return (RECORDER,) if role == READER else self.components.get(role, ())
+        return (RECORDER,) if role == RECORDER else self.components.get(role, ())
 
     def _direct_gets(self) -> list[str]:
         """Return where messages of the streams are asked for by sequence."""
@@ -334,6 +335,7 @@ class Accounts:
         signal, portfolio, execution, denial, control = self._on_server(
             SIGNAL, PORTFOLIO_TREE, EXECUTION, DENIAL, f"{CONTROL}.>"
         )
+        recorded = (ALL_EVENTS, *self.data_subjects)
         return Subjects(
             self._data,
             signal,
@@ -342,11 +344,9 @@ class Accounts:
             denial,
             control,
             self._on_server(
-                ALL_EVENTS,
-                *self.data_subjects,
-                status_subject(self.app, "*"),
-                observed_subject(self.app, "*"),
+                *recorded, status_subject(self.app, "*"), observed_subject(self.app, "*")
             ),
+            self._on_server(*recorded),
             self.space.stream(MONEY_STREAM_NAME),
             self.space.stream(DATA_STREAM_NAME),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 from typing import Any
 
@@ -9,12 +10,20 @@ import msgspec
 
 from ingenium.bus import NatsBus
 from ingenium.bus.nats.service_requests import ask_services, request_answer
-from ingenium.errors import ConfigError
+from ingenium.bus.nats.stream import NatsStream
+from ingenium.bus.nats.stream_layout import MONEY_STREAM
+from ingenium.bus.stream import MESSAGE_ID
+from ingenium.clock import SystemClock
+from ingenium.errors import BusError, ConfigError
+from ingenium.ids import random_id
 from ingenium.operations.apps import LocalApp, as_operator
-from ingenium.subjects.names import command_subject
+from ingenium.subjects.names import COMPONENT_COMMANDS, command_subject
 
 __all__ = ["CommandResult", "RunningComponent", "command", "read_services", "services_of"]
 
+# Those that change what a component does with events.
+_NOTED = frozenset({"pause", "resume", "stop"})
+_log = logging.getLogger("ingenium.operations")
 _ROLES = ("ingestor", "strategy", "portfolio", "executor", "recorder")
 
 
@@ -174,7 +183,35 @@ async def command(
         subject = bus.space.to_server(command_subject(place.app, name, instance, what))
         payload = msgspec.json.encode({"Sender": sender, **({"Level": level} if level else {})})
         answer = await request_answer(bus, subject, payload, f"{name!r}")
+        if what in _NOTED:
+            await _note(bus, name, instance, what, sender)
         return msgspec.json.decode(answer, type=CommandResult)
+
+
+async def _note(bus: NatsBus, name: str, instance: str, what: str, sender: str) -> None:
+    """Publish a command that was obeyed, so that the recorder has it.
+
+    A failure is logged: the component has obeyed.
+    """
+    payload = msgspec.json.encode(
+        {
+            "Id": (identifier := random_id("command")),
+            "Timestamp": SystemClock().now(),
+            "Component": name,
+            "Instance": instance,
+            "Command": what,
+            "Sender": sender,
+        }
+    )
+    try:
+        if bus.client.has_jetstream:
+            stream = NatsStream(bus, MONEY_STREAM.name)
+            await stream.append(COMPONENT_COMMANDS, payload, {MESSAGE_ID: identifier})
+        else:
+            await bus.publish(COMPONENT_COMMANDS, payload)
+            await bus.flush()
+    except BusError as error:
+        _log.warning("the command %s to %s is not recorded: %s", what, name, error)
 
 
 async def _only_instance(bus: NatsBus, app: str, name: str) -> str:

@@ -1,8 +1,9 @@
-"""Record a backtest: its events as a stream of its own, and its figures as a run."""
+"""Record a run over history: its events as a stream of its own, and its figures as a run."""
 
 from __future__ import annotations
 
 import json
+import platform
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,9 +13,13 @@ from typing import Any, Self
 
 from sqlalchemy import insert
 
+from ingenium import __version__
+from ingenium.backtest.manifest import source_digest
 from ingenium.backtest.result import BacktestResult
 from ingenium.backtest.sweep.sweep_run import SweepRun
 from ingenium.bus.nats.direct_reader import KeptMessage
+from ingenium.components import App
+from ingenium.components.component import role_of
 from ingenium.ids import random_id
 from ingenium.recorder.batch import RecordedStream, WriteBatch
 from ingenium.recorder.database import Database, failures
@@ -24,25 +29,27 @@ from ingenium.recorder.schema import RUNS
 from ingenium.recorder.trading_rows import TradingRows
 from ingenium.recorder.typed_rows import TypedRows
 from ingenium.recorder.writer import BatchWriter
-from ingenium.subjects.names import data_subject
+from ingenium.runtime.replay import ReplayResult
+from ingenium.subjects.names import ALL_DATA
 
 __all__ = ["BacktestRecording", "digested_events", "record_sweep"]
 
 _BATCH = 1000
 # Several lines come together only for bars, and a payload that is no event may contain a line feed.
-_ANY_BAR = data_subject().removesuffix(">").encode()
+_ANY_BAR = ALL_DATA.removesuffix(">").encode()
 _NEXT_BAR = re.compile(rb"\n(?=" + re.escape(_ANY_BAR) + rb")")
 
 
 class BacktestRecording:
-    """Writes the events of one backtest; a context manager.
+    """Writes the events of one backtest or replay; a context manager.
 
     `add` takes the lines of `ingenium.backtest.run`, whose digest is that of the recorded events.
-    Their scope is the id of the run. A thread writes them while the backtest continues.
+    Their scope is the id of the run. A thread writes them while the run continues.
 
     Args:
         database: Database to write to; its tables are up to date.
         app: Name of the app.
+        kind: `BACKTEST`, or `REPLAY` for history over a server.
 
     Attributes:
         run_id: Id of the run.
@@ -52,11 +59,11 @@ class BacktestRecording:
         RecorderError: The database cannot be written; `add` and `end` raise it too.
     """
 
-    def __init__(self, database: Database, app: str) -> None:
+    def __init__(self, database: Database, app: str, kind: str = BACKTEST) -> None:
         self._database = database
-        self.run_id = begin_run(database, app, BACKTEST, {})
+        self.run_id = begin_run(database, app, kind, {})
         self.events = 0
-        self._stream = RecordedStream(self.run_id, BACKTEST)
+        self._stream = RecordedStream(self.run_id, kind)
         # The time of an event is simulated; this is when it was recorded. One value for all keeps
         # a run of many years in one partition.
         self._received = time.time_ns()
@@ -88,18 +95,54 @@ class BacktestRecording:
             self._flush()
 
     def end(self, result: BacktestResult) -> None:
-        """Record the figures of the backtest, after its last event."""
-        self._flush()
-        self._writing.result()
+        """Record the figures of a backtest, after its last event."""
         values = result.to_json(trades=False)
-        end_run(
-            self._database,
-            self.run_id,
-            digest=result.events_digest,
-            parameters=values["manifest"],
-            stats=values["stats"]
+        self._end(
+            result.events_digest,
+            values["manifest"],
+            values["stats"]
             | {name: values[name] for name in ("complete", "failure", "problems", "limits")},
         )
+
+    def end_replay(self, result: ReplayResult, app: App, target: str) -> None:
+        """Record the figures of a replay, after its last event.
+
+        Args:
+            result: Its result.
+            app: The app.
+            target: The app, as on a command line.
+        """
+        account = result.account
+        components = [[role_of(c), c.name, type(c).__qualname__] for c in app.components]
+        self._end(
+            result.events_digest,
+            {
+                "app": target,
+                "app_digest": source_digest(target),
+                "components": components,
+                "ingenium": __version__,
+                "python": platform.python_version(),
+            },
+            {
+                "total_return": float(account.equity / account.starting_cash - 1),
+                "trades": len(result.trades),
+                "final_equity": str(account.equity),
+                "complete": result.complete,
+                "failure": result.hopeless,
+                "problems": list(result.problems),
+            },
+        )
+
+    def fail(self, error: Exception) -> None:
+        """Record that a replay has failed, after the events up to its failure."""
+        self._end("", None, {"complete": False, "failure": str(error)})
+
+    def _end(
+        self, digest: str, parameters: Mapping[str, Any] | None, stats: Mapping[str, Any]
+    ) -> None:
+        self._flush()
+        self._writing.result()
+        end_run(self._database, self.run_id, digest=digest, parameters=parameters, stats=stats)
 
     def _flush(self) -> None:
         self._writing.result()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
-from itertools import groupby
+from heapq import merge
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import Connection, Table, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Table, and_, func, select
 
 from ingenium.recorder.schema import (
     ACCOUNT_SNAPSHOTS,
@@ -24,7 +23,7 @@ from ingenium.trading.money import EXACT, ZERO
 
 __all__ = ["EquityMoment", "equity_history", "is_whole"]
 
-_CASH, _POSITION, _PRICE = range(3)
+_Change = tuple[int, str, Decimal, Decimal | None, Decimal | None]
 
 
 class EquityMoment(NamedTuple):
@@ -44,19 +43,30 @@ class EquityMoment(NamedTuple):
     exposure: Decimal
 
 
-@dataclass(slots=True)
 class _Holdings:
-    cash: Decimal
-    quantities: dict[str, Decimal]
-    prices: dict[str, Decimal]
+    """Cash and positions, whose value is updated rather than added up anew."""
 
-    def exposure(self) -> Decimal:
-        total = ZERO
-        for symbol, quantity in self.quantities.items():
-            price = self.prices.get(symbol)
-            if quantity and price is not None:
-                total = EXACT.add(total, EXACT.multiply(quantity, price))
-        return total
+    def __init__(self, cash: Decimal) -> None:
+        self.cash = cash
+        self.exposure = ZERO
+        self._quantities: dict[str, Decimal] = {}
+        self._prices: dict[str, Decimal] = {}
+        self._values: dict[str, Decimal] = {}
+
+    def set_quantity(self, symbol: str, quantity: Decimal) -> None:
+        self._quantities[symbol] = quantity
+        self._revalue(symbol)
+
+    def set_price(self, symbol: str, price: Decimal) -> None:
+        self._prices[symbol] = price
+        self._revalue(symbol)
+
+    def _revalue(self, symbol: str) -> None:
+        quantity, price = self._quantities.get(symbol, ZERO), self._prices.get(symbol)
+        value = ZERO if price is None else EXACT.multiply(quantity, price)
+        change = EXACT.subtract(value, self._values.get(symbol, ZERO))
+        self._values[symbol] = value
+        self.exposure = EXACT.add(self.exposure, change)
 
 
 def equity_history(
@@ -85,26 +95,23 @@ def equity_history(
     if end <= begin:
         return []
     width = max(1, -(-(end - begin) // points))
-    rows = sorted(
-        [*_fills(connection, app, end), *_bars(connection, app, begin, end, width)],
-        key=lambda row: (row[0], row[1]),
+    rows = merge(
+        _fills(connection, app, end),
+        sorted(_bars(connection, app, begin, end, width)),
+        key=itemgetter(0),
     )
-    account = _Holdings(starting_cash or ZERO, {}, {})
+    account = _Holdings(starting_cash or ZERO)
     base = account.cash
     found: dict[int, EquityMoment] = {}
     peak = account.cash
     has_traded = False
-    for time, changes in groupby(rows, key=itemgetter(0)):
-        # A fill changes cash and position at once.
-        for _, kind, symbol, value in changes:
-            if kind == _CASH:
-                has_traded = True
-                account.cash = EXACT.add(base, value)
-            elif kind == _POSITION:
-                account.quantities[symbol] = value
-            else:
-                account.prices[symbol] = value
-        exposure = account.exposure()
+    for time, symbol, price, cash, quantity in rows:
+        if cash is not None and quantity is not None:
+            has_traded = True
+            account.cash = EXACT.add(base, cash)
+            account.set_quantity(symbol, quantity)
+        account.set_price(symbol, price)
+        exposure = account.exposure
         equity = EXACT.add(account.cash, exposure)
         peak = max(peak, equity)
         if time >= begin and (has_traded or starting_cash is not None):
@@ -125,36 +132,38 @@ def _range(connection: Connection, app: str) -> tuple[int | None, int | None]:
     return row[0], row[1]
 
 
-def _fills(connection: Connection, app: str, end: int) -> Iterator[tuple[int, int, str, Decimal]]:
-    """Yield cash, positions and prices after each fill, by the time of its reception."""
-    for table, kind, name in (
-        (ACCOUNT_SNAPSHOTS, _CASH, "cash_flow"),
-        (POSITION_CHANGES, _POSITION, "quantity"),
-        (EXECUTIONS, _PRICE, "price"),
-    ):
-        symbol = table.c.symbol if "symbol" in table.c else table.c.stream
-        query = _received(table, symbol, table.c[name], app).where(EVENTS.c.received < end)
-        if table is EXECUTIONS:
-            query = query.where(EXECUTIONS.c.booked == 1)
-        for received, of, value in connection.execute(query):
-            if value is not None:
-                yield received, kind, of, value
+def _fills(connection: Connection, app: str, end: int) -> Iterator[_Change]:
+    """Yield price, cash and position after each fill, by the time of its reception."""
 
-
-def _received(table: Table, symbol: Any, value: Any, app: str) -> Any:
-    return (
-        select(EVENTS.c.received, symbol, value)
-        .join(
-            EVENTS, and_(EVENTS.c.stream == table.c.stream, EVENTS.c.sequence == table.c.sequence)
+    def same(table: Table) -> ColumnElement[bool]:
+        return and_(
+            table.c.stream == EXECUTIONS.c.stream, table.c.sequence == EXECUTIONS.c.sequence
         )
-        .where(table.c.stream.in_(streams_of(app)))
-        .order_by(EVENTS.c.received, table.c.sequence)
+
+    query = (
+        select(
+            EVENTS.c.received,
+            EXECUTIONS.c.symbol,
+            EXECUTIONS.c.price,
+            ACCOUNT_SNAPSHOTS.c.cash_flow,
+            POSITION_CHANGES.c.quantity,
+        )
+        .join(EVENTS, same(EVENTS))
+        .join(ACCOUNT_SNAPSHOTS, same(ACCOUNT_SNAPSHOTS))
+        .join(POSITION_CHANGES, same(POSITION_CHANGES))
+        .where(
+            EXECUTIONS.c.stream.in_(streams_of(app)),
+            EXECUTIONS.c.booked == 1,
+            EVENTS.c.received < end,
+        )
+        .order_by(EVENTS.c.received, EXECUTIONS.c.sequence)
     )
+    for received, symbol, price, cash, quantity in connection.execute(query):
+        if price is not None:
+            yield received, symbol, price, cash, quantity
 
 
-def _bars(
-    connection: Connection, app: str, begin: int, end: int, width: int
-) -> Iterator[tuple[int, int, str, Decimal]]:
+def _bars(connection: Connection, app: str, begin: int, end: int, width: int) -> Iterator[_Change]:
     """Yield the last price of each symbol in each part of the range, and before it."""
     part = (BARS.c.received - begin) // width
     own = BARS.c.stream.in_(streams_of(app))
@@ -176,4 +185,4 @@ def _bars(
         )
         for received, symbol, close in connection.execute(joined.where(own)):
             if close is not None:
-                yield received, _PRICE, symbol, close
+                yield received, symbol, close, None, None

@@ -66,7 +66,7 @@ class Recorder:
     """Records the streams of an app.
 
     Args:
-        bus: A connection with the permissions of a reader; no others are needed.
+        bus: A connection with the permissions of a recorder; no others are needed.
         database: Database to write to; its tables are up to date.
         scope: Name of the app.
         on_notice: Called with messages for the operator, such as a gap.

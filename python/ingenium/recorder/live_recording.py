@@ -1,4 +1,4 @@
-"""Record a live app: find its server, connect as a reader, and report progress."""
+"""Record a live app: find its server, connect as its recorder, and report progress."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from ingenium.bus import NatsBus
 from ingenium.bus.nats.credentials import options_for
 from ingenium.bus.nats.options import NatsOptions
-from ingenium.bus.roles import READER
+from ingenium.bus.roles import RECORDER
 from ingenium.config import Settings
 from ingenium.errors import ConfigError
 from ingenium.nats_server import running_servers
@@ -90,7 +90,7 @@ def with_running_server(app: str, settings: Settings) -> Settings:
     """
     if settings.nats_server:
         return settings
-    running = running_servers(settings.data_directory / app, READER)
+    running = running_servers(settings.data_directory / app, RECORDER)
     if not running:
         raise ConfigError(
             f"app {app!r} has no running server: start the app with ingenium run in this "
@@ -105,7 +105,7 @@ async def _connect(app: str, settings: Settings) -> NatsBus:
     return await NatsBus.connect(
         settings.nats_server,
         name=f"recorder of {app}",
-        options=options_for(settings, READER, options),
+        options=options_for(settings, RECORDER, options),
     )
 
 
@@ -117,6 +117,8 @@ async def recorded_beside(
     on_notice: Callable[[str], None],
     parameters: Mapping[str, Any] | None = None,
     metrics: ProcessMetrics | None = None,
+    *,
+    policy: RetentionPolicy | None = None,
 ) -> AsyncIterator[None]:
     """Record an app that runs in this process, for as long as it runs.
 
@@ -129,13 +131,22 @@ async def recorded_beside(
         on_notice: Called with messages for the operator.
         parameters: Settings and code of the app, as of `ingenium.backtest.app_settings`.
         metrics: See `record_app`.
+        policy: What to keep of the recording; everything when left out.
     """
     stop = asyncio.Event()
 
     async def record() -> None:
         try:
             run_id = await asyncio.to_thread(begin_run, database, app, LIVE, parameters or {})
-            await record_app(app, settings, database, stop, on_notice=on_notice, metrics=metrics)
+            await record_app(
+                app,
+                settings,
+                database,
+                stop,
+                policy=policy,
+                on_notice=on_notice,
+                metrics=metrics,
+            )
             await asyncio.to_thread(end_run, database, run_id)
         except Exception as error:  # noqa: BLE001 - nothing of it may end the app
             on_notice(f"RECORDING HAS STOPPED, trading goes on: {error}")

@@ -22,6 +22,7 @@ _ROLES = {
     ItemKind.FILL: {"executor"},
 }
 _ALWAYS = 2**63
+_SECOND = 1_000_000_000
 
 
 class CauseClass(StrEnum):
@@ -90,7 +91,9 @@ class _CauseFinder:
         self._last_signal: dict[str, Divergence] = {}
 
     def divergence(self, pair: ItemPair) -> Divergence:
-        found = _first((self._bar_differs, self._was_denied, self._has_ended), pair)
+        found = _first(
+            (self._bar_differs, self._was_stopped, self._was_denied, self._has_ended), pair
+        )
         cause = None if found else self._of_its_cause(pair)
         if not found and not cause:
             found = _first(
@@ -150,7 +153,8 @@ class _CauseFinder:
             if denied.reason == DenialReason.LATE:
                 yield CauseClass.TIMING, f"denied as late: {denied.detail}"
             elif denied.reason in _BY_OPERATOR:
-                yield CauseClass.SETTINGS, f"trading was stopped or reduced: {said}"
+                how = self._halt_at(denied.time, is_live=pair.live is None)
+                yield CauseClass.SETTINGS, f"{how or 'trading was stopped or reduced'}: {said}"
             elif changed:
                 yield CauseClass.SETTINGS, f"{said}; {changed[0]}"
             elif denied.reason in {
@@ -160,6 +164,30 @@ class _CauseFinder:
                 DenialReason.MARKET_CLOSED,
             }:
                 yield CauseClass.TIMING, f"this limit goes by the clock: {said}"
+
+    def _was_stopped(self, pair: ItemPair) -> Iterator[_Found]:
+        """Find a pause or stop by an operator of what sends such an item."""
+        item = pair.either
+        # A pause delays a fill, but an item that is there was sent before it or after it.
+        if item.kind is not ItemKind.FILL and pair.live is not None:
+            return
+        began = self._evidence.received_at(item.symbol, pair.time) or self._received(item)
+        ended = max(began, item.received)
+        for each in self._evidence.acts:
+            # The event comes a moment after the component has obeyed.
+            was_on = each.begin - _SECOND <= ended and began < each.end
+            if was_on and self._sends(each.component, item):
+                yield CauseClass.SETTINGS, each.text
+
+    def _sends(self, component: str, item: TradingItem) -> bool:
+        return self._evidence.roles.get(component) in _ROLES.get(item.kind, set())
+
+    def _halt_at(self, moment: int, *, is_live: bool = True) -> str:
+        """Describe the halt of the live run at a moment of its server's clock; empty for none."""
+        for each in self._evidence.acts:
+            if is_live and not each.component and each.begin <= moment < each.end:
+                return each.text
+        return ""
 
     def _denials_of(self, pair: ItemPair) -> Iterator[Denied]:
         item = pair.either
@@ -194,6 +222,8 @@ class _CauseFinder:
         said = f"{said}: {ending.reason}" if ending.reason else said
         if ending.update == TradeUpdate.EXPIRED:
             yield CauseClass.TIMING, said
+        elif how := self._halt_at(self._received(pair.either), is_live=pair.live is None):
+            yield CauseClass.SETTINGS, f"{how}: {said}"
         elif changed := self._changes_of(pair, {"executor", "limits"}):
             yield _class_of(changed[0]), f"{said}; {changed[0]}"
         else:
@@ -285,6 +315,13 @@ class _CauseFinder:
         for gap in self._evidence.gaps:
             if gap.time <= pair.time:
                 yield CauseClass.DATA, gap.text
+
+        for each in self._evidence.acts:
+            is_halt = not each.component and pair.either.kind is not ItemKind.SIGNAL
+            if not (is_halt or self._sends(each.component, pair.either)):
+                continue
+            if each.begin <= self._received(pair.either):
+                yield CauseClass.SETTINGS, f"before it, {each.text}"
 
     def _whole_app_changed(self, pair: ItemPair) -> Iterator[_Found]:
         changes = self._evidence.changes(self._received(pair.either)) or []

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ingenium.backtest.app_settings import SettingChange
+from ingenium.recorder.operator_acts import OperatorAct
 
 __all__ = ["Denied", "Ending", "Evidence", "RecordingGap"]
 
@@ -71,6 +72,8 @@ class Evidence:
         backtest_endings: The same of the backtest.
         arrivals: When orders of the live run reached the paper exchange, by id; empty for another
             executor.
+        acts: What operators did while the app ran live, by its beginning.
+        roles: Roles of the components by name.
         bar_starts: When the bars of the backtest's fills began, by symbol and time of the fill.
     """
 
@@ -86,3 +89,5 @@ class Evidence:
     backtest_endings: Mapping[str, Ending] = field(default_factory=dict)
     arrivals: Mapping[str, int] = field(default_factory=dict)
     bar_starts: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    acts: Sequence[OperatorAct] = ()
+    roles: Mapping[str, str] = field(default_factory=dict)

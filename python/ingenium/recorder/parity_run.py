@@ -121,6 +121,8 @@ def run_parity(
         endings=live.endings,
         backtest_endings=trading.endings(),
         arrivals=live.arrivals if is_paper else {},
+        acts=live.acts,
+        roles={name: each["role"] for name, each in settings["components"].items()},
         bar_starts={key: begin for key, (begin, _) in bars.items()},
     )
     notes = [*source.notes, *(f"problem of the backtest: {each}" for each in result.problems)]

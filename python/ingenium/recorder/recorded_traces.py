@@ -12,7 +12,7 @@ from ingenium.errors import ConfigError, RecorderError
 from ingenium.events import DataEvent
 from ingenium.recorder.database import Database, failures
 from ingenium.recorder.header_facts import HeaderReader
-from ingenium.recorder.runs import BACKTEST
+from ingenium.recorder.runs import BACKTEST, REPLAY
 from ingenium.recorder.schema import EVENTS, EXECUTIONS, ORDERS, POSITION, RUNS, streams_of
 from ingenium.recorder.trace_event import TraceEvent, order_of_message
 from ingenium.recorder.trace_tree import Hop, TraceEvents, TraceTree
@@ -94,12 +94,18 @@ def _scopes_of(connection: Connection, identifier: str) -> set[str]:
 
 
 def _senders(connection: Connection, scope: str) -> list[tuple[str, str]] | None:
-    """Return the components of a backtest, whose events do not state them; ``None`` if live."""
+    """Return the components of a run over history, whose events do not state them.
+
+    Returns:
+        ``None`` for a live app.
+    """
     row = connection.execute(select(RUNS).where(RUNS.c.id == scope)).one_or_none()
-    if row is None or row.kind != BACKTEST:
+    if row is None or row.kind not in {BACKTEST, REPLAY}:
         return None
     # A run that was cut short states no components: those of the app's other runs are tried.
-    query = select(RUNS.c.parameters).where(RUNS.c.app == row.app, RUNS.c.kind == BACKTEST)
+    query = select(RUNS.c.parameters).where(
+        RUNS.c.app == row.app, RUNS.c.kind.in_((BACKTEST, REPLAY))
+    )
     found: set[tuple[str, str]] = set()
     for text in connection.scalars(query):
         components = json.loads(text or "{}").get("components", ())

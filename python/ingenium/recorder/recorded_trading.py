@@ -14,11 +14,13 @@ from ingenium.errors import RecorderError
 from ingenium.events import DataEvent
 from ingenium.recorder.bar_clock import BarClock
 from ingenium.recorder.database import Database, failures
+from ingenium.recorder.operator_acts import OperatorAct, acts_of
 from ingenium.recorder.parity import TradingItem
 from ingenium.recorder.parity_evidence import Denied, Ending, RecordingGap
 from ingenium.recorder.runs import LIVE
 from ingenium.recorder.schema import (
     BARS,
+    CONTROL,
     DENIALS,
     EVENTS,
     EXECUTIONS,
@@ -29,6 +31,7 @@ from ingenium.recorder.schema import (
     streams_of,
 )
 from ingenium.recorder.trading_items import ItemRow, bar_item, endings_of, trading_items
+from ingenium.subjects.names import COMPONENT_COMMANDS
 from ingenium.trading.period import read_period
 
 __all__ = ["RecordedTrading", "find_scope"]
@@ -52,6 +55,7 @@ class RecordedTrading:
         endings: Last report of each order that ended otherwise than by a fill.
         arrivals: When each order reached the exchange, by the exchange's clock, by its id.
         gaps: What was not recorded.
+        acts: What operators did, by its beginning.
 
     Raises:
         RecorderError: The recording cannot be read, or has no market data.
@@ -69,6 +73,7 @@ class RecordedTrading:
         self.endings: dict[str, Ending] = {}
         self.arrivals: dict[str, int] = {}
         self.gaps: list[RecordingGap] = []
+        self.acts: list[OperatorAct] = []
         self._starts: list[int] = []
         self._settings: list[Mapping[str, Any]] = []
         with failures(self._database, "be read"), self._database.engine.connect() as connection:
@@ -169,6 +174,20 @@ class RecordedTrading:
         for started, parameters in connection.execute(runs):
             self._starts.append(started)
             self._settings.append(json.loads(parameters))
+        commands = (
+            select(EVENTS.c.received, EVENTS.c.body)
+            .where(EVENTS.c.stream.in_(self._streams), EVENTS.c.type == "")
+            .where(EVENTS.c.subject == COMPONENT_COMMANDS)
+            .order_by(EVENTS.c.received, EVENTS.c.sequence)
+        )
+        self.acts = acts_of(
+            [(received, bytes(body)) for received, body in connection.execute(commands)],
+            [
+                (row["received"], row["state"], row["reason"], row["sender"])
+                for row in self._rows(connection, CONTROL)
+            ],
+            self._starts,
+        )
 
     def _rows(self, connection: Connection, table: Table) -> Sequence[ItemRow]:
         """Return the rows of a table, with the time at which their stream stored them."""

@@ -320,7 +320,8 @@ class Records:
 
         Args:
             app: Name of an app; all when left out.
-            kind: Only ``"live"`` runs, or those of a ``"backtest"`` or ``"sweep"``.
+            kind: Only ``"live"`` runs, a ``"backtest"``, a ``"replay"``, or those of
+                a ``"sweep"``.
             since: Only runs started at or after this time.
             until: Only runs started before this time.
             limit: Most runs to return.

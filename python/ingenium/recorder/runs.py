@@ -13,10 +13,11 @@ from ingenium.ids import random_id
 from ingenium.recorder.database import Database, failures
 from ingenium.recorder.schema import RUNS
 
-__all__ = ["BACKTEST", "KINDS", "LIVE", "SWEEP", "begin_run", "end_run"]
+__all__ = ["BACKTEST", "KINDS", "LIVE", "REPLAY", "SWEEP", "begin_run", "end_run"]
 
-KINDS = LIVE, BACKTEST, SWEEP = "live", "backtest", "sweep"
-"""Kinds of runs. Those of a sweep have figures, and no events."""
+KINDS = LIVE, BACKTEST, REPLAY, SWEEP = "live", "backtest", "replay", "sweep"
+"""Kinds of runs. A replay runs history over a server, as ``ingenium run`` does. Runs of a sweep
+have figures, and no events."""
 
 
 def begin_run(database: Database, app: str, kind: str, parameters: Mapping[str, Any]) -> str:
@@ -25,7 +26,7 @@ def begin_run(database: Database, app: str, kind: str, parameters: Mapping[str, 
     Args:
         database: Database to write to.
         app: Name of the app.
-        kind: `LIVE` or `BACKTEST`.
+        kind: `LIVE`, `BACKTEST` or `REPLAY`.
         parameters: Parameters of the run.
 
     Returns:

@@ -153,6 +153,7 @@ EXECUTIONS = Table(
     text("source"),
     Index("executions_order_id", "order_id"),
     Index("executions_time", "booked", "time"),
+    Index("executions_symbol", "symbol", "booked", "time"),
 )
 DENIALS = Table(
     "denials",
@@ -253,7 +254,7 @@ RUNS = Table(
     METADATA,
     text("id", is_key=True),
     text("app"),
-    # "live", "backtest" or "sweep".
+    # "live", "backtest", "replay" or "sweep".
     text("kind"),
     moment("started"),
     # 0 while the run is active.

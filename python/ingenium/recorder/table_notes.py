@@ -88,7 +88,8 @@ def _unknown_app(connection: Connection, app: str, where: str) -> list[str]:
         return []
     run = connection.execute(select(RUNS.c.kind).where(RUNS.c.app == app).limit(1)).first()
     if run is not None and run.kind != LIVE:
-        return [f"of {app} there are only backtests in {where}: see ingenium runs, and use --run"]
+        only = f"of {app} there are only backtests and replays in {where}"
+        return [f"{only}: see ingenium runs, and use --run"]
     runs = select(RUNS.c.id)
     scopes = connection.scalars(
         select(POSITION.c.scope)
@@ -102,13 +103,22 @@ def _unknown_app(connection: Connection, app: str, where: str) -> list[str]:
 def _unknown_symbol(
     connection: Connection, column: Column[str], symbol: str, app: str | None
 ) -> list[str]:
-    table = column.table
-    query = select(column).distinct()
-    if app is not None:
-        query = query.where(table.c.stream.in_(streams_of(app)))
-    if connection.execute(query.where(column == symbol).limit(1)).first() is not None:
+    def has(each: str) -> bool:
+        query = select(column).where(column == each).limit(1)
+        if app is not None:
+            query = query.where(column.table.c.stream.in_(streams_of(app)))
+        return connection.execute(query).first() is not None
+
+    if has(symbol):
         return []
-    found = connection.scalars(query.order_by(column).limit(_LISTED + 1)).all()
+    # One symbol after the other by their index: DISTINCT reads all rows.
+    found: list[str] = []
+    following = select(column).order_by(column).limit(1)
+    next_symbol = connection.scalar(following)
+    while next_symbol is not None and len(found) <= _LISTED:
+        if app is None or has(next_symbol):
+            found.append(next_symbol)
+        next_symbol = connection.scalar(following.where(column > next_symbol))
     return [f"nothing of {symbol!r} is recorded here: there are {_list(found)}"]
 
 

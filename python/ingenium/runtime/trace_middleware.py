@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cache, lru_cache
 
 from ingenium.clock import Clock, SystemClock, format_time
 from ingenium.components.component import Component, role_of
@@ -37,6 +38,7 @@ __all__ = ["SLOW_SECONDS", "TraceMiddleware"]
 SLOW_SECONDS = 0.1
 """Duration from which a handling has a span, even if it sent nothing."""
 _KEPT = 65_536
+_KEPT_CONSTANTS = 1024
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -147,23 +149,21 @@ class TraceMiddleware(Middleware):
     ) -> None:
         """Make the span of a sent event, and keep its context."""
         identifier = _id_of(event)
+        span_id = send_span_id(identifier)
         context, link = cause, None
         if isinstance(event, ExecutionEvent) and (order := self._order_of(event)) is not None:
             parent_id = process_span_id(event.order_id, component.name)
             context = TraceContext(order.trace_id, parent_id, order.is_sampled)
             if context.span_id != cause.span_id and cause.is_sampled:
                 link = (cause.trace_id, cause.span_id)
-        self._keep(
-            identifier,
-            TraceContext(context.trace_id, send_span_id(identifier), context.is_sampled),
-        )
+        self._keep(identifier, TraceContext(context.trace_id, span_id, context.is_sampled))
         if context.is_sampled:
             self._export.export(
                 FinishedSpan(
-                    names.span_name(names.SEND, _template_of(event)),
+                    _name_and_template(type(event), names.SEND)[0],
                     SpanKind.PRODUCER,
                     context.trace_id,
-                    send_span_id(identifier),
+                    span_id,
                     context.span_id,
                     time,
                     time,
@@ -182,7 +182,7 @@ class TraceMiddleware(Middleware):
             now = self._now()
             self._export.export(
                 FinishedSpan(
-                    names.span_name(names.SEND, _template_of(event)),
+                    _name_and_template(type(event), names.SEND)[0],
                     SpanKind.PRODUCER,
                     context.trace_id,
                     context.span_id,
@@ -229,58 +229,73 @@ def _cause_of(handling: Handling) -> str:
     return f"{handling.kind}/{cause}"
 
 
-def _template_of(event: Event) -> str:
-    if isinstance(event, DataEvent):
-        return f"{DATA}.{{symbol}}"
-    if isinstance(event, DeadLetterEvent):
-        return f"{DEAD_LETTER}.{{component}}"
-    return subject_for(type(event))
+@cache
+def _name_and_template(event: type[Event], operation: str) -> tuple[str, str]:
+    """Return the name of a span of an operation, and the template of the subject."""
+    if event is DataEvent:
+        template = f"{DATA}.{{symbol}}"
+    elif event is DeadLetterEvent:
+        template = f"{DEAD_LETTER}.{{component}}"
+    else:
+        template = subject_for(event)
+    return names.span_name(operation, template), template
+
+
+@lru_cache(_KEPT_CONSTANTS)
+def _constants(
+    event: type[Event], operation: str, component: str, role: str, is_on_bus: bool
+) -> dict[str, str]:
+    """Return the attributes that all spans of a kind share; not to be changed."""
+    found = {
+        names.OPERATION_NAME: operation,
+        names.OPERATION_TYPE: operation,
+        names.DESTINATION_TEMPLATE: _name_and_template(event, operation)[1],
+        names.COMPONENT: component,
+        names.CLIENT_ID: component,
+        names.ROLE: role,
+        names.MESSAGING_SYSTEM: names.NATS if is_on_bus else "",
+    }
+    return {name: value for name, value in found.items() if value}
 
 
 def _name_of(handling: Handling, event: Event | None) -> str:
     if event is None:
         return f"{handling.kind} {role_of(handling.component)}"
-    return names.span_name(names.PROCESS, _template_of(event))
+    return _name_and_template(type(event), names.PROCESS)[0]
 
 
 def _handling_attributes(
     handling: Handling, event: Event | None, *, is_on_bus: bool
 ) -> dict[str, str]:
     component = handling.component
-    found = {
-        names.RUNNER: str(handling.runner),
-        names.HANDLING: str(handling.kind),
-        names.TIME: format_time(handling.time),
-    }
+    role = role_of(component)
     if event is None:
-        return found | {names.COMPONENT: component.name, names.ROLE: role_of(component)}
-    return found | _event_attributes(
-        event, names.PROCESS, component.name, role_of(component), is_on_bus=is_on_bus
-    )
+        found = {names.COMPONENT: component.name, names.ROLE: role}
+    else:
+        found = _event_attributes(event, names.PROCESS, component.name, role, is_on_bus=is_on_bus)
+    found[names.RUNNER] = handling.runner.value
+    found[names.HANDLING] = handling.kind.value
+    found[names.TIME] = format_time(handling.time)
+    return found
 
 
 def _event_attributes(
     event: Event, operation: str, component: str, role: str, *, is_on_bus: bool
 ) -> dict[str, str]:
-    found = {
-        names.OPERATION_NAME: operation,
-        names.OPERATION_TYPE: operation,
-        names.DESTINATION_NAME: subject_of(event),
-        names.DESTINATION_TEMPLATE: _template_of(event),
-        names.MESSAGE_ID: event.id or "",
-        names.COMPONENT: component,
-        names.CLIENT_ID: component,
-        names.ROLE: role,
-        names.SYMBOL: getattr(event, "symbol", "") or "",
-    }
-    if is_on_bus:
-        found[names.MESSAGING_SYSTEM] = names.NATS
-    if isinstance(event, OrderEvent):
-        found[names.ORDER_ID] = event.id
-    else:
-        found[names.ORDER_ID] = getattr(event, "order_id", "") or ""
+    kind = type(event)
+    found = _constants(kind, operation, component, role, is_on_bus).copy()
+    found[names.DESTINATION_NAME] = subject_of(event)
+    order_id = event.id if kind is OrderEvent else getattr(event, "order_id", None)
+    for name, value in (
+        (names.MESSAGE_ID, event.id),
+        (names.SYMBOL, getattr(event, "symbol", None)),
+        (names.ORDER_ID, order_id),
+    ):
+        if value:
+            found[name] = value
     if isinstance(event, ExecutionEvent):
-        found[names.ORDER_STATE] = event.update or ""
-    elif isinstance(event, DenialEvent):
+        if event.update:
+            found[names.ORDER_STATE] = event.update
+    elif isinstance(event, DenialEvent) and event.reason:
         found[names.DENIAL_REASON] = event.reason
-    return {name: value for name, value in found.items() if value}
+    return found

@@ -25,8 +25,10 @@ from ingenium.events import (
 )
 
 __all__ = [
+    "ALL_DATA",
     "ALL_EVENTS",
     "CANCEL",
+    "COMPONENT_COMMANDS",
     "CONTROL",
     "DATA",
     "DEAD_LETTER",
@@ -63,6 +65,8 @@ ALL_EVENTS = "ingenium.>"
 ROOTS = frozenset({"ingenium", "_ingenium"})
 """First tokens of all subjects of the bus: those of events, and those used to run an app."""
 DATA = "ingenium.ingestor.data"
+ALL_DATA = f"{DATA}.>"
+"""Market data of all symbols, with dots in them or not."""
 SIGNAL = "ingenium.strategy.signal"
 ORDER = "ingenium.portfolio.order"
 CANCEL = "ingenium.portfolio.cancel"
@@ -78,6 +82,8 @@ CONTROL = "ingenium.control"
 """Prefix of control subjects."""
 TRADING = "ingenium.control.trading"
 """State of trading; the last message applies."""
+COMPONENT_COMMANDS = "ingenium.control.component"
+"""What operators had single components do, for those who look on: it commands nothing."""
 
 MAX_SYMBOL_LENGTH = 64
 """In characters; longer symbols are refused, far below a server's limit for subjects."""
@@ -159,18 +165,16 @@ def _part_of(symbol: str) -> str:
     return _ESCAPED.sub(lambda match: f"%{ord(match[0]):02x}", _go_lower(symbol))
 
 
-def data_subject(symbol: str | None = None) -> str:
-    """Return the subject of a symbol's market data, or the one of all symbols.
+def data_subject(symbol: str) -> str:
+    """Return the subject of a symbol's market data; `ALL_DATA` is the one of all symbols.
 
     Args:
-        symbol: The symbol in any case; ``None`` for all symbols, with dots in them or not. A space
-            is written as ``%20``, and a ``%`` before two hexadecimal digits as ``%25``.
+        symbol: The symbol in any case. A space is written as ``%20``, and a ``%`` before two
+            hexadecimal digits as ``%25``.
 
     Raises:
         SubjectError: See `check_symbol`.
     """
-    if symbol is None:
-        return f"{DATA}.>"
     try:
         return _checked[symbol]
     except (KeyError, TypeError):
@@ -359,7 +363,7 @@ def subject_for(event_type: type[Event], symbol: str | None = None) -> str:
         SubjectError: The type has no subject, or the symbol cannot be part of one.
     """
     if event_type is DataEvent:
-        return data_subject(symbol)
+        return ALL_DATA if symbol is None else data_subject(symbol)
     if event_type is DeadLetterEvent:
         return f"{DEAD_LETTER}.>"
     fixed = _FIXED.get(event_type)

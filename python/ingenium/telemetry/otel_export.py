@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping
+from typing import cast
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import Decision
@@ -27,15 +30,20 @@ from ingenium.telemetry.otel_setup import (
     resource_of,
     shut_down,
 )
+from ingenium.telemetry.otel_spans import QueuedSpan, SpanConverter, error_name, span_context
 from ingenium.telemetry.spans import FinishedSpan
 
 __all__ = ["OtelExport"]
+
+_LIMIT = re.compile("OTEL_.*_LIMIT")
 
 
 class OtelExport:
     """Exports spans as standard variables or ``OTEL_CONFIG_FILE`` say.
 
-    A full queue drops spans, so `export` never waits for a collector.
+    A full queue drops spans, so `export` never waits for a collector. Spans go to the queues of the
+    SDK as they are and are converted by its threads, unless a file configures the SDK, or limits
+    of spans are set, which only the SDK's own spans keep.
 
     Args:
         environment: Variables of the process. The SDK reads those of ``os.environ`` itself.
@@ -46,7 +54,19 @@ class OtelExport:
     """
 
     def __init__(self, environment: Mapping[str, str], service: str) -> None:
-        provider = self._provider = _provider(environment, service)
+        self._processors: list[BatchSpanProcessor] = []
+        if path := file_of(environment):
+            provider = _provider_of_file(path)
+        else:
+            resource = resource_of(environment, service)
+            provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+            for exporter in exporters_of(environment, "traces"):
+                processor = BatchSpanProcessor(SpanConverter(exporter, resource))
+                provider.add_span_processor(processor)
+                self._processors.append(processor)
+        if any(_LIMIT.fullmatch(name) for name in os.environ):
+            self._processors = []
+        self._provider = provider
         self._ids = _EventIds()
         # An author's own spans keep the generator of the provider.
         before, provider.id_generator = provider.id_generator, self._ids
@@ -60,12 +80,19 @@ class OtelExport:
 
     def export(self, span: FinishedSpan) -> None:
         """Queue a span of a sampled trace."""
+        if not self._processors:
+            self._start(span)
+        for processor in self._processors:
+            processor.on_end(cast("ReadableSpan", QueuedSpan(span)))
+
+    def _start(self, span: FinishedSpan) -> None:
+        """Have the SDK make a span."""
         self._ids.trace_id, self._ids.span_id = int(span.trace_id, 16), int(span.span_id, 16)
         context = Context()
         if span.parent_id:
-            parent = _span_context(span.trace_id, span.parent_id)
+            parent = span_context(span.trace_id, span.parent_id)
             context = trace.set_span_in_context(trace.NonRecordingSpan(parent), context)
-        links = [] if span.link is None else [trace.Link(_span_context(*span.link))]
+        links = [] if span.link is None else [trace.Link(span_context(*span.link))]
         made = self._tracer.start_span(
             span.name,
             context,
@@ -75,11 +102,7 @@ class OtelExport:
             span.start,
         )
         if span.error is not None:
-            kind = type(span.error)
-            name = kind.__qualname__
-            if kind.__module__ != "builtins":
-                name = f"{kind.__module__}.{name}"
-            text = str(span.error)
+            name, text = error_name(span.error), str(span.error)
             made.set_attribute(ERROR_TYPE, name)
             made.add_event(EXCEPTION, {EXCEPTION_TYPE: name, EXCEPTION_MESSAGE: text}, span.end)
             made.set_status(trace.StatusCode.ERROR, text)
@@ -106,22 +129,12 @@ class _EventIds(RandomIdGenerator):
         return False
 
 
-def _span_context(trace_id: str, span_id: str) -> trace.SpanContext:
-    flags = trace.TraceFlags(trace.TraceFlags.SAMPLED)
-    return trace.SpanContext(int(trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=flags)
-
-
-def _provider(environment: Mapping[str, str], service: str) -> TracerProvider:
-    if path := file_of(environment):
-        apply_file(path)
-        found = trace.get_tracer_provider()
-        if isinstance(found, TracerProvider):
-            return found
-        raise ConfigError(
-            f"OTEL_CONFIG_FILE {path!r} sets up no traces: add a tracer_provider, or set "
-            "OTEL_SDK_DISABLED=true"
-        )
-    provider = TracerProvider(resource=resource_of(environment, service), shutdown_on_exit=False)
-    for exporter in exporters_of(environment, "traces"):
-        provider.add_span_processor(BatchSpanProcessor(exporter))
-    return provider
+def _provider_of_file(path: str) -> TracerProvider:
+    apply_file(path)
+    found = trace.get_tracer_provider()
+    if isinstance(found, TracerProvider):
+        return found
+    raise ConfigError(
+        f"OTEL_CONFIG_FILE {path!r} sets up no traces: add a tracer_provider, or set "
+        "OTEL_SDK_DISABLED=true"
+    )

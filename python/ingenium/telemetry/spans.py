@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
 
 __all__ = ["FinishedSpan", "SpanExport", "SpanKind"]
+
+
+_NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
 
 
 class SpanKind(StrEnum):
@@ -18,8 +21,7 @@ class SpanKind(StrEnum):
     INTERNAL = "internal"
 
 
-@dataclass(frozen=True, slots=True)
-class FinishedSpan:
+class FinishedSpan(NamedTuple):
     """A span, made after its end.
 
     Attributes:
@@ -42,7 +44,7 @@ class FinishedSpan:
     parent_id: str
     start: int
     end: int
-    attributes: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str] = _NO_ATTRIBUTES
     error: BaseException | None = None
     link: tuple[str, str] | None = None
 

@@ -50,6 +50,19 @@ def _number(name: str, text: str) -> float:
     return parse_float(text, "DataEvent", f"Ohlc.{name}")
 
 
+def _wrong_type(
+    symbol: object, start: object, period: object, prices: dict[str, object]
+) -> ConfigError:
+    """Return the error of arguments of a bar that are not of the type that they must have."""
+    wanted: list[tuple[str, object, type, str]] = [
+        ("start", start, datetime, "a datetime"),
+        ("period", period, timedelta, "a timedelta, such as timedelta(minutes=5)"),
+        *((name.lower(), text, str, "text, such as '12.50'") for name, text in prices.items()),
+    ]
+    name, value, _, cure = next(each for each in wanted if not isinstance(each[1], each[2]))
+    return ConfigError(f"{name} of a bar of {symbol!r} is {value!r}: pass {cure}")
+
+
 class Bar(msgspec.Struct, frozen=True, gc=False, eq=False):
     """Prices of one symbol over one period.
 
@@ -220,16 +233,21 @@ class Bar(msgspec.Struct, frozen=True, gc=False, eq=False):
             period: Any positive length, down to a microsecond; zero when unknown.
 
         Raises:
-            ConfigError: The period is negative.
+            ConfigError: The period is negative, or an argument is of the wrong type.
             DecodeError: A price cannot be read.
         """
-        if period < NOT_STATED:
+        try:
+            is_negative = period < NOT_STATED
+            start = start.astimezone(UTC)
+            texts = Texts(*map(plain_text, (open, high, low, close, volume)))
+        except (TypeError, AttributeError) as error:
+            prices = zip(_FIELDS, (open, high, low, close, volume), strict=True)
+            raise _wrong_type(symbol, start, period, dict(prices)) from error
+        if is_negative:
             raise ConfigError(
                 f"period of a bar of {symbol!r} is {period}: pass a positive length such as "
                 "timedelta(milliseconds=200), or leave it out"
             )
-        start = start.astimezone(UTC)
-        texts = Texts(*map(plain_text, (open, high, low, close, volume)))
         first, most, least, last, size = map(_number, _FIELDS, texts)
         return cls(symbol, start, start + period, first, most, least, last, size, period, texts)
 

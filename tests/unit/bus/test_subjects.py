@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ingenium import DataEvent, ExecutionEvent, OrderEvent, SignalEvent, SubjectError
 from ingenium.events import DeadLetterEvent, Event
 from ingenium.subjects.names import (
+    ALL_DATA,
     MAX_SYMBOL_LENGTH,
     check_symbol,
     data_subject,
@@ -44,8 +45,8 @@ def test_data_subject_symbol_is_lower_cased_as_go_does(symbol: str, subject: str
 @pytest.mark.parametrize(
     "symbol",
     [
-        "", " ", " A", "A ", "A\tB", "A\n", "A\u00a0B", "*", "A*", "A *", ">", "A.>", ".A", "A.",
-        "A..B", "A\x00", "\ud800",
+        None, 5, "", " ", " A", "A ", "A\tB", "A\n", "A\u00a0B", "*", "A*", "A *", ">", "A.>", ".A",
+        "A.", "A..B", "A\x00", "\ud800",
     ],
 )  # fmt: skip
 def test_check_symbol_that_means_other_subjects_is_refused(symbol: str) -> None:
@@ -110,8 +111,8 @@ def test_data_subject_any_text_is_refused_or_stays_below_its_prefix(symbol: str)
     subject.encode()
 
 
-def test_data_subject_no_symbol_reaches_dotted_symbols_too() -> None:
-    assert data_subject() == "ingenium.ingestor.data.>"
+def test_all_data_reaches_dotted_symbols_too() -> None:
+    assert ALL_DATA == "ingenium.ingestor.data.>"
 
 
 def test_subject_of_each_event_and_back() -> None:

@@ -19,12 +19,13 @@ from ingenium import recorder as recorder_room
 from ingenium.backtest import BacktestResult, run
 from ingenium.backtest.sweep.sweep_run import SweepRun
 from ingenium.brokers import PaperExecutor
-from ingenium.errors import BacktestError, ConfigError, RecorderError
+from ingenium.errors import BacktestError, ConfigError, LockstepError, RecorderError
 from ingenium.portfolios import FixedQuantity
 from ingenium.recorder import schema
 from ingenium.recorder.backtest_recording import BacktestRecording, record_sweep
 from ingenium.recorder.database import Database
 from ingenium.recorder.rebuild_tables import rebuild
+from ingenium.recorder.runs import REPLAY
 
 T0 = datetime(2024, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -180,6 +181,20 @@ def test_failed_backtest_is_recorded_up_to_its_failure(database: Database) -> No
         assert "planted" in json.loads(row["stats"])["failure"]
         (fill,) = records.transactions(recording.run_id)
         assert fill["price"] == 101
+
+
+def test_replay_that_fails_is_recorded_up_to_its_failure(database: Database) -> None:
+    lines: list[bytes] = []
+    run(make_app(), on_lines=lines.append)
+    with BacktestRecording(database, "demo", REPLAY) as recording:
+        for line in lines[:3]:
+            recording.add(line)
+        recording.fail(LockstepError("planted"))
+    with recorder_room.open(database.text) as records:
+        (row,) = records.runs(kind="replay")
+        assert row["ended"] is not None
+        assert json.loads(row["stats"]) == {"complete": False, "failure": "planted"}
+        assert len(records.events(recording.run_id)) == b"".join(lines[:3]).count(b"\n")
 
 
 def test_sweep_records_parameters_and_figures(database: Database) -> None:

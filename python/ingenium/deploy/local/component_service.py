@@ -18,7 +18,7 @@ from ingenium.deploy.local.source_revision import source_revision
 from ingenium.events import CancelEvent, DataEvent, Event, OrderEvent, ReplaceEvent
 from ingenium.runtime.progress import HandlerTally, Progress
 from ingenium.runtime.subscriptions import subscriptions_of
-from ingenium.subjects.names import data_subject
+from ingenium.subjects.names import ALL_DATA
 
 __all__ = ["ComponentService", "metadata_of"]
 
@@ -84,7 +84,7 @@ class ComponentService:
         }
         if sum(kind is DataEvent for _, kind in wanted) > 1:
             # One endpoint for all symbols; the metadata has their subjects.
-            self._endpoints["data"] = (bus.space.to_server(data_subject()), DataEvent)
+            self._endpoints["data"] = (bus.space.to_server(ALL_DATA), DataEvent)
         self.commands = CommandListener(bus, app.name, component.name, life, member.pause)
         self._service = MicroService(
             bus,

@@ -17,7 +17,7 @@ from ingenium.errors import DeployError
 from ingenium.runtime.durable.lease_keeper import LeaseKeeper
 from ingenium.runtime.handler_limit import REPLAY_LIMIT, HandlerLimit, handler_place
 from ingenium.runtime.lockstep import Conductor
-from ingenium.runtime.replay import EventLog, OnStep, ReplayResult, Window
+from ingenium.runtime.replay import EventLog, OnLines, OnStep, ReplayResult, Window
 
 __all__ = ["run_replay"]
 
@@ -36,6 +36,7 @@ async def run_replay(
     lease: Lease | None = None,
     log: EventLog | None = None,
     window: Window | None = None,
+    on_lines: OnLines | None = None,
 ) -> ReplayResult:
     """Run until the end of history or a stop request.
 
@@ -50,6 +51,7 @@ async def run_replay(
         lease: Keeps other apps out of the subjects of the replay; ``None`` on a private server.
         log: Event log; a new one by default.
         window: Part of history to run; all of it by default.
+        on_lines: Called with the events as they are digested.
 
     Raises:
         IngeniumError: A component failed, or the replay lost lockstep.
@@ -57,6 +59,8 @@ async def run_replay(
     if log is None:
         portfolio = app.portfolio
         log = EventLog(portfolio.account.cash if isinstance(portfolio, Portfolio) else Decimal(0))
+    if on_lines is not None:
+        log.copy_lines(on_lines)
     conductor = Conductor(bus, app, log, on_step=on_step, limit=limit, window=window)
     tasks: list[asyncio.Task[None]] = []
 

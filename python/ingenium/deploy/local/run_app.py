@@ -46,7 +46,7 @@ from ingenium.events import ControlEvent, TradingState
 from ingenium.nats_server.accounts import OPERATOR
 from ingenium.runtime.durable.control_publisher import publish_control
 from ingenium.runtime.handler_limit import REPLAY_LIMIT, HandlerLimit
-from ingenium.runtime.replay import OnStep, ReplayResult
+from ingenium.runtime.replay import OnLines, OnStep, ReplayResult
 from ingenium.subjects.names import ORDER
 
 __all__ = ["run_app", "run_component"]
@@ -72,6 +72,7 @@ async def run_app(
     restarts: RestartPolicy | None = None,
     server_restarts: RestartPolicy | None = None,
     attend: Attend | None = None,
+    on_lines: OnLines | None = None,
 ) -> ReplayResult | None:
     """Run an app until the end of its history or a stop request.
 
@@ -93,6 +94,8 @@ async def run_app(
         server_restarts: Restart policy of the embedded server of a live app.
         attend: Context opened with the operator's connection before the components of a live
             app start, and closed after they have stopped.
+        on_lines: Called with the events of a replay as they are digested; see
+            `ingenium.runtime.replay.OnLines`.
 
     Returns:
         Result of a run over history; ``None`` for live data.
@@ -229,7 +232,9 @@ async def run_app(
             probe = SubscriptionProbe(access.monitor_url, app, bus.space)
             lease = await replay_lease(bus, app) if settings.nats_server else None
             limit = HandlerLimit(settings.handler_seconds, REPLAY_LIMIT.setting)
-            return await run_replay(bus, app, parts, probe, stop, on_step, limit, lease=lease)
+            return await run_replay(
+                bus, app, parts, probe, stop, on_step, limit, lease=lease, on_lines=on_lines
+            )
 
 
 async def run_component(

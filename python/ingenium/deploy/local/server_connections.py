@@ -10,7 +10,7 @@ from typing import Any
 from ingenium.bus import NatsBus
 from ingenium.bus.base import Bus
 from ingenium.bus.nats.connections import account_connections
-from ingenium.bus.roles import OPERATOR, READER, owner_of
+from ingenium.bus.roles import OPERATOR, READER, RECORDER, owner_of
 from ingenium.deploy.local.monitoring import ask_page
 from ingenium.subjects.grammar import matches
 
@@ -93,7 +93,7 @@ def foreign_readers(
         for each in connections
         if any(matches(subject, order) for subject in each.subjects)
         and each.name not in own
-        and owner_of(each.user)[0] not in {READER, OPERATOR}
+        and owner_of(each.user)[0] not in {READER, RECORDER, OPERATOR}
     ]
 
 

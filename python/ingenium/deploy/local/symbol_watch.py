@@ -12,7 +12,7 @@ from ingenium.components import App, Strategy
 from ingenium.errors import WireError
 from ingenium.events import DataEvent
 from ingenium.runtime.replay.problems import unheard_symbols
-from ingenium.subjects.names import data_subject
+from ingenium.subjects.names import ALL_DATA
 
 __all__ = ["watched_symbols"]
 
@@ -58,7 +58,7 @@ async def watched_symbols(
                     on_notice(line)
         await subscription.stop()
 
-    subscription = await bus.subscribe(data_subject(), on_data)
+    subscription = await bus.subscribe(ALL_DATA, on_data)
     looking = asyncio.create_task(observe())
     try:
         yield

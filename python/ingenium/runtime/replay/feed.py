@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from msgspec.structs import force_setattr
 
 from ingenium.components import Ingestor
 from ingenium.components.handle_of import handle_of
-from ingenium.errors import ComponentError, IngeniumError
+from ingenium.components.ingestor import why_unusable
+from ingenium.errors import ComponentError, EncodeError, IngeniumError
 from ingenium.events import DataEvent, write_plainly
 from ingenium.trading import Bar
 from ingenium.trading.account import LARGEST_PRICE
@@ -41,6 +42,7 @@ Instant = tuple[datetime, list[Item]]
 """An instant and all of its items."""
 
 _DAY_SECONDS = 86_400
+_END = object()
 _NONE = timedelta(0)
 _AHEAD = 64
 """Items read together. Few, as other tasks get their turn only between runs."""
@@ -166,8 +168,10 @@ class Feed:
             raise self._failed(error) from error
         if isinstance(source, AsyncIterator):
             self._async_iterator = source
-        else:
+        elif isinstance(source, Iterable):
             self._iterator = iter(source)
+        else:
+            raise self._failed(ComponentError(f"it returned {source!r:.100}: yield events in it"))
         await self._advance()
 
     async def take(self, until_symbol: str = "") -> list[Item]:
@@ -197,10 +201,7 @@ class Feed:
         while self._is_next(time, until_symbol):
             if self._item is not None:
                 taken.append(self._item)
-            try:
-                self._accept(None if self._iterator is None else next(self._iterator, None))
-            except Exception as error:
-                raise self._failed(error) from error
+            self._advance_now()
         return taken
 
     @property
@@ -215,13 +216,30 @@ class Feed:
         return not until_symbol or head.symbol <= until_symbol
 
     async def _advance(self) -> None:
+        if self._async_iterator is None:
+            self._advance_now()
+            return
         try:
-            if self._async_iterator is not None:
-                self._accept(await anext(self._async_iterator, None))
-            else:
-                self._accept(None if self._iterator is None else next(self._iterator, None))
+            item: Any = await anext(self._async_iterator, _END)
         except Exception as error:
             raise self._failed(error) from error
+        self._accept_next(item)
+
+    def _advance_now(self) -> None:
+        try:
+            item: Any = _END if self._iterator is None else next(self._iterator, _END)
+        except Exception as error:
+            raise self._failed(error) from error
+        self._accept_next(item)
+
+    def _accept_next(self, item: Any) -> None:
+        if item is _END:
+            self._item = self.head = None
+            return
+        try:
+            self._accept(item)
+        except Exception as error:
+            raise self._refused(item, error) from error
 
     @property
     def read_until(self) -> datetime:
@@ -314,18 +332,12 @@ class Feed:
                 return False
             if end == time:
                 return True
-        try:
-            self._accept(item)
-        except Exception as error:
-            raise self._failed(error) from error
+        self._accept_next(item)
         return self._last_time == time
 
-    def _accept(self, item: Item | None) -> None:
+    def _accept(self, item: Item) -> None:
         """Make an event the next one, once its time is known and it has an id."""
         self._item = item
-        if item is None:
-            self.head = None
-            return
         if isinstance(item, Bar):
             if item.end != self._last_time:
                 self._go_on(item.end, item.symbol)
@@ -348,6 +360,13 @@ class Feed:
                 "history by time"
             )
         self._last_time = time
+
+    def _refused(self, item: object, error: Exception) -> Exception:
+        """Return the error of an item that has come and cannot be used."""
+        if isinstance(item, Bar) or not isinstance(error, TypeError | AttributeError | EncodeError):
+            return self._failed(error)
+        problem = why_unusable(item)
+        return self._failed(ComponentError(problem) if problem else error)
 
     def _failed(self, error: Exception) -> Exception:
         if isinstance(error, IngeniumError) and not isinstance(error, ComponentError):

@@ -7,6 +7,10 @@ import io.github.markwinter.ingenium.v1.LockstepReport;
 final class Report {
   private final LockstepReport.Builder counts;
   private volatile String problem = "";
+  private Calls calls = new Calls(0, "", 0);
+
+  /** What came of the calls of handlers: messages that could not be read, and time spent. */
+  record Calls(int failed, String lastError, long nanoseconds) {}
 
   Report(String component, String role) {
     counts = LockstepReport.newBuilder().setComponent(component).setRole(role);
@@ -36,6 +40,18 @@ final class Report {
     if (!problem.isEmpty()) {
       status.setProblem(problem);
     }
+  }
+
+  synchronized Calls calls() {
+    return calls;
+  }
+
+  synchronized void countUnreadable(String error) {
+    calls = new Calls(calls.failed() + 1, error, calls.nanoseconds());
+  }
+
+  synchronized void countTime(long nanoseconds) {
+    calls = new Calls(calls.failed(), calls.lastError(), calls.nanoseconds() + nanoseconds);
   }
 
   synchronized void countSent(Subjects.Kind kind) {

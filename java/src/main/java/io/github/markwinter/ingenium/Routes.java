@@ -25,7 +25,7 @@ final class Routes {
   <T extends Message> void add(String pattern, T type, Handler<Arrived<T>> handler) {
     Route route =
         (component, message) -> {
-          T event = read(message, type);
+          T event = read(component, message, type);
           if (event != null) {
             component.begin(message, event);
             handler.handle(new Arrived<>(event, source(message)), component);
@@ -39,7 +39,8 @@ final class Routes {
   }
 
   @SuppressWarnings("unchecked")
-  private static <T extends Message> T read(io.nats.client.Message message, T type) {
+  private static <T extends Message> T read(
+      Component component, io.nats.client.Message message, T type) {
     Message.Builder builder = type.newBuilderForType();
     try {
       Headers headers = message.getHeaders();
@@ -48,6 +49,7 @@ final class Routes {
     } catch (InvalidProtocolBufferException error) {
       System.err.println(
           "passed over what cannot be read on " + message.getSubject() + ": " + error.getMessage());
+      component.report.countUnreadable(error.getMessage());
       return null;
     }
   }

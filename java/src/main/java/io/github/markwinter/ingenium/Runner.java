@@ -145,6 +145,7 @@ final class Runner implements ErrorListener {
 
   private void handle(Message message, Subjects.Kind kind) throws Exception {
     String subject = component.settings.fromServer(message.getSubject());
+    long began = System.nanoTime();
     try {
       component.routes.dispatch(component, subject, message);
     } catch (Exception error) {
@@ -152,6 +153,7 @@ final class Runner implements ErrorListener {
           component.role.word() + " '" + component.name() + "' failed on " + subject + ": " + error,
           error);
     } finally {
+      component.report.countTime(System.nanoTime() - began);
       // Readable or not, and for what failed the report says why.
       component.endOfMessage(kind);
     }

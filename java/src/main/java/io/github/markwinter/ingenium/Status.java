@@ -63,6 +63,7 @@ final class Status {
     asks = component.nats().createDispatcher(message -> say("ready"));
     asks.subscribe(ask);
     asks.subscribe(ask + "." + component.name());
+    new Service(component, () -> now("ready")).start();
     timer =
         Executors.newSingleThreadScheduledExecutor(
             task -> {
@@ -83,6 +84,15 @@ final class Status {
       return; // somebody has asked in the last moment
     }
     stopped = state.equals("stopped");
+    try {
+      component.sendStatus(now(state));
+    } catch (IllegalStateException closed) {
+      // The connection has ended, and nobody can be told.
+      System.err.println("cannot say how the component is: " + closed.getMessage());
+    }
+  }
+
+  private ComponentStatus now(String state) {
     ComponentStatus.Builder status = base.toBuilder();
     status.setState(state).setTimestamp(Timestamps.now());
     component.report.describe(status);
@@ -94,11 +104,6 @@ final class Status {
         status.setLastSymbol(known.symbol());
       }
     }
-    try {
-      component.sendStatus(status.build());
-    } catch (IllegalStateException closed) {
-      // The connection has ended, and nobody can be told.
-      System.err.println("cannot say how the component is: " + closed.getMessage());
-    }
+    return status.build();
   }
 }

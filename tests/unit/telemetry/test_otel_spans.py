@@ -1,0 +1,69 @@
+"""Spans that are encoded without the SDK's own are those that the SDK makes."""
+
+from __future__ import annotations
+
+import pytest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from support.otlp_receiver import receiving
+
+from ingenium.telemetry import otel_spans
+from ingenium.telemetry.otel_export import OtelExport
+from ingenium.telemetry.spans import FinishedSpan, SpanKind
+
+TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+LONG = "é" * 70_000
+"""A text whose length needs three bytes on the wire."""
+
+
+def spans() -> list[FinishedSpan]:
+    attributes = {"ingenium.symbol": "ÄÖ/€", "long": LONG, "short": "x" * 127, "more": "x" * 128}
+    found = [
+        FinishedSpan(
+            f"{kind} x", kind, TRACE, f"{number + 1:016x}", parent, 1_700_000_000_000_000_000,
+            1_700_000_000_123_456_789, attributes,
+        )
+        for number, (kind, parent) in enumerate([(k, p) for k in SpanKind for p in ("", PARENT)])
+    ]  # fmt: skip
+    failed = ValueError("it is 5, not 6")
+    linked = ("1" * 32, "2" * 16)
+    odd = FinishedSpan("odd", SpanKind.CONSUMER, TRACE, "f" * 16, PARENT, 1, 2, {}, failed, linked)
+    return [*found, odd]
+
+
+def exported(monkeypatch: pytest.MonkeyPatch, **variables: str) -> list[bytes]:
+    """Return what a collector gets, each span in the encoding of its own library."""
+    with receiving() as received, monkeypatch.context() as patch:
+        patch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", received.url)
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        export = OtelExport({}, "app")
+        for span in spans():
+            export.export(span)
+        export.close()
+        found: list[Span] = list(received.spans)
+        return [span.SerializeToString(deterministic=True) for span in found]
+
+
+def test_spans_are_equal_to_those_that_the_sdk_makes_and_encodes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[FinishedSpan] = []
+    encode = otel_spans._encode
+
+    def note(span: FinishedSpan) -> bytes:
+        seen.append(span)
+        return encode(span)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(otel_spans, "_encode", note)
+        fast = exported(monkeypatch)
+    assert seen == spans()[:-1]
+    # A limit is kept by the SDK's own spans only.
+    assert fast == exported(monkeypatch, OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT="100")
+    assert len(fast) == len(spans()) == 7
+
+
+def test_limit_of_attributes_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    [first, *_] = exported(monkeypatch, OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT="5")
+    values = {each.key: each.value.string_value for each in Span.FromString(first).attributes}
+    assert values["long"] == "é" * 5
