@@ -5,7 +5,7 @@ READY := .venv/.ready
 READY_TO_BENCH := .venv/.ready-to-bench
 CHECKED := python/ingenium python/house.py tests examples bench proto deploy
 
-.PHONY: help setup demo demo-go demo-java demo-rust demo-typescript test simulate chaos chaos-recorder mutate endure check format ci generate compile bench differential conformance lock clean
+.PHONY: help setup demo demo-go demo-java demo-rust demo-typescript test simulate chaos chaos-recorder mutate endure check format ci generate compile bench differential conformance assets lock clean
 
 # A test compares this list with the targets. Times are of a machine with two cores.
 help:
@@ -30,6 +30,7 @@ help:
 	@echo "bench            network, C compiler            15 min  speed, as ratios to peers measured in the same run"
 	@echo "compile          C compiler                     1 min   compile the inner loop of backtests; COMPILE=0 removes the result"
 	@echo "generate         Go, cargo, npm                 1 min   regenerate code from proto/, docs/asyncapi.yaml, deploy/; skips absent tools"
+	@echo "assets           Node.js 20.19, npm             1 min   build the dashboard's pages from web/ into the Python package"
 	@echo "lock             network                        1 min   renew python/requirements*.lock from pyproject.toml"
 	@echo "clean            -                              1 s     remove .venv, .ingenium, caches and compiled modules"
 	@echo "help             -                              1 s     this list"
@@ -106,6 +107,7 @@ check: $(READY)
 	$(BIN)/python python/house.py
 	$(BIN)/python deploy/observability/render.py --check
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh proto/check.sh
+	PATH="$(CURDIR)/$(BIN):$$PATH" sh web/check.sh
 
 format: $(READY)
 	$(BIN)/ruff check --config python/pyproject.toml --fix $(CHECKED)
@@ -130,7 +132,13 @@ generate: $(READY)
 	@if command -v npm >/dev/null; then \
 	  npm ci --silent --ignore-scripts --prefix typescript && \
 	  PATH="$(CURDIR)/$(BIN):$$PATH" buf generate --template typescript/buf.gen.yaml; \
-	else echo "npm is not on PATH, so typescript/src/gen is as it was"; fi
+	  npm ci --silent --prefix web && \
+	  PATH="$(CURDIR)/$(BIN):$$PATH" buf generate --template web/buf.gen.yaml; \
+	else echo "npm is not on PATH, so typescript/src/gen and web/src/gen are as they were"; fi
+
+assets: $(READY)
+	npm ci --silent --prefix web
+	cd web && npm run --silent build -- --logLevel warn
 
 # Takes away what compiled with COMPILE=0; nothing is done that has been done.
 COMPILE ?= 1

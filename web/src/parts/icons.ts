@@ -1,0 +1,32 @@
+/** Strokes on a grid of 20. */
+export const ICONS = {
+  overview: "M3 10.5 10 4l7 6.5M5 9v7h10V9M8.5 16v-4h3v4",
+  components: "M3 4h5v4H3zM12 12h5v4h-5zM12 4h5v4h-5zM8 6h4M14.5 8v4",
+  portfolio: "M3 16V4M3 16h14M6 13l3.5-4 3 2.5L17 6",
+  transactions: "M4 7h12l-3-3M16 13H4l3 3",
+  story: "M6 4v12M6 5h.01M6 10h.01M6 15h.01M10 5h7M10 10h5M10 15h6",
+  backtests: "M4 10a6 6 0 1 1 2 4.5M4 10 2.5 8M4 10l2-1.5M10 7v3.5l2.5 1.5",
+  sweeps: "M3 3h4v4H3zM8 3h4v4H8zM13 3h4v4h-4zM3 8h4v4H3zM8 8h4v4H8zM13 8h4v4h-4zM3 13h4v4H3zM8 13h4v4H8z",
+  parity: "M4 7.5h12M4 12.5h12M13 4 7 16",
+  data: "M5 3v3M5 12v5M3.5 6h3v6h-3zM11 5v2M11 13v3M9.5 7h3v6h-3zM16 3v2M16 10v4M14.5 5h3v5h-3z",
+  events: "M2.5 10h3l2-5 4 10 2.5-5h3.5",
+  about: "M10 17a7 7 0 1 0 0-14 7 7 0 0 0 0 14zM10 9v5M10 6.2h.01",
+  more: "M4 10h.01M10 10h.01M16 10h.01",
+  stop: "M7 3h6l4 4v6l-4 4H7l-4-4V7z",
+  search: "M9 14.5a5.5 5.5 0 1 0 0-11 5.5 5.5 0 0 0 0 11zM13 13l4 4",
+  close: "M5 5l10 10M15 5 5 15",
+  copy: "M7 7h9v9H7zM4 13V4h9",
+  up: "M10 15V5M6 9l4-4 4 4",
+  down: "M10 5v10M6 11l4 4 4-4",
+  left: "M12 5l-5 5 5 5",
+  right: "M8 5l5 5-5 5",
+  check: "M4 10.5l4 4 8-9",
+  warning: "M10 3 2.5 16.5h15zM10 8v4M10 14.3h.01",
+  settings: "M3 6h8M15 6h2M13 4v4M3 14h2M9 14h8M7 12v4",
+  help: "M7.5 7.5a2.5 2.5 0 1 1 3.4 2.3c-.6.3-.9.7-.9 1.4v.8M10 15h.01",
+  download: "M10 3v9M6.5 9l3.5 3.5L13.5 9M4 16h12",
+  play: "M6 4l9 6-9 6z",
+  pause: "M7 4v12M13 4v12",
+} as const;
+
+export type IconName = keyof typeof ICONS;
