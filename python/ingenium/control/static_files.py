@@ -60,13 +60,11 @@ class StaticFiles:
             body = (_MISSING if is_page else "no such file\n").encode()
         else:
             kind, body = _TYPES[found.suffix], found.read_bytes()
-        # Names of built files contain a hash of their content.
-        is_kept = found is not None and found.parent != self._root
-        cache = b"public, max-age=31536000, immutable" if is_kept else b"no-cache"
         headers = [
             (b"content-type", kind.encode()),
             (b"content-length", str(len(body)).encode()),
-            (b"cache-control", cache),
+            # Names of built files stay the same, so a browser has to ask after an upgrade.
+            (b"cache-control", b"no-cache"),
         ]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if method == "HEAD" else body})
