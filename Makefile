@@ -5,13 +5,14 @@ READY := .venv/.ready
 READY_TO_BENCH := .venv/.ready-to-bench
 CHECKED := python/ingenium python/house.py tests examples bench proto deploy
 
-.PHONY: help setup demo demo-go demo-java demo-rust demo-typescript test simulate chaos chaos-recorder mutate endure check format ci generate compile bench differential conformance assets lock clean
+.PHONY: help setup demo demo-dashboard demo-go demo-java demo-rust demo-typescript test simulate chaos chaos-recorder mutate endure check format ci generate compile bench differential conformance assets lock clean
 
 # A test compares this list with the targets. Times are of a machine with two cores.
 help:
 	@echo "target           needs besides Python           takes   purpose"
 	@echo "setup            Python 3.11, network           1 min   install everything into .venv"
 	@echo "demo             -                              20 s    thirteen years of prices through four processes over NATS; RECORD=1 records them"
+	@echo "demo-dashboard   a browser                      until   a live app on made-up prices, and one URL to its dashboard; Ctrl+C ends it"
 	@echo "demo-go          Go 1.24                        1 min   the demo with the strategy in Go, in three ways"
 	@echo "demo-java        JDK 17, Maven                  1 min   the demo with the strategy in Java"
 	@echo "demo-rust        cargo 1.89                     2 min   the demo with the strategy in Rust"
@@ -54,6 +55,9 @@ RECORD ?=
 
 demo: $(READY)
 	$(BIN)/ingenium run examples/demo/app.py --processes --verify $(if $(RECORD),--record)
+
+demo-dashboard: $(READY)
+	$(BIN)/ingenium run examples/live/app.py --record --dashboard
 
 demo-go: $(READY)
 	@$(BIN)/python examples/demo/with_language.py go
