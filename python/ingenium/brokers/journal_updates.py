@@ -29,6 +29,8 @@ from ingenium.trading.money import EXACT, ZERO
 
 __all__ = ["JournalUpdates"]
 
+_FILLED_BEFORE = "the order that it replaced has filled the rest"
+
 
 class JournalUpdates:
     """Applies a broker's updates of orders.
@@ -125,7 +127,8 @@ class JournalUpdates:
             self.doubt(
                 entry.order.symbol, f"fill {fill.id} of order {fill.client_order_id}: {problem}"
             )
-        self._settle(entry)
+        self._settle(entry, is_told=update is TradeUpdate.FILLED)
+        self._settle_successors(entry)
         return not problem
 
     def _book_excused(self, entry: JournalEntry, fill: BrokerFill) -> bool:
@@ -289,13 +292,29 @@ class JournalUpdates:
         self._questions.to_resend.discard(entry.order.id)
         self._store.touch(entry.order.id)
 
-    def _settle(self, entry: JournalEntry) -> None:
-        """Derive the state from the filled quantity and the broker's final update."""
+    def _settle_successors(self, entry: JournalEntry) -> None:
+        """End the orders that replaced one, where its late fill has left nothing of them."""
+        seen = {entry.order.id}
+        after = self._store.entries.get(entry.successor)
+        while after is not None and after.order.id not in seen:
+            seen.add(after.order.id)
+            self._settle(after)
+            after = self._store.entries.get(after.successor)
+
+    def _settle(self, entry: JournalEntry, *, is_told: bool = False) -> None:
+        """Derive the state from the filled quantity and the broker's final update.
+
+        Args:
+            entry: The order.
+            is_told: Whether the report of a fill of its own has ended it.
+        """
         if entry.has_ended or not (entry.is_at_broker or entry.end is not None):
             return
         before = entry.state
         if self._reporter.leaves(entry) <= 0:
             entry.state = OrderState.FILLED
+            if not is_told:
+                self._reporter.say(entry, TradeUpdate.CANCELED, _FILLED_BEFORE)
         elif entry.end is not None and entry.counted >= entry.told:
             entry.state = ENDS[entry.end]
             self._reporter.note_end(entry)

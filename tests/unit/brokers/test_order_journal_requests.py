@@ -139,6 +139,25 @@ def test_replacing_order_ends_the_old_one_and_counts_what_that_has_filled(
     assert not working.open
 
 
+def test_late_fill_of_the_replaced_order_ends_its_successor(working: OrderJournal) -> None:
+    replace(working, "6")
+    working.submitting("order_2")
+    working.told(told(TradeUpdate.NEW, id="order_2", quantity=Decimal(6)))
+    working.fill(fill("f2", "2", "order_2"))
+    working.take_events()
+    # The broker filled 4 before it replaced the order, and lists that last.
+    working.fill(fill("f1", "4"))
+    assert [
+        (e.order_id, e.update, e.quantity, e.leaves_quantity) for e in working.take_events()
+    ] == [("order_1", "partial_fill", "4", "0"), ("order_2", "canceled", "0", "0")]
+    assert not working.open
+    assert state(working, "order_2") is OrderState.FILLED
+    # The broker's own word on it comes later, and is no news.
+    working.told(told(TradeUpdate.FILLED, "2", id="order_2", quantity=Decimal(6)))
+    assert working.take_events() == []
+    assert working.take_problems() == []
+
+
 def test_replacement_that_is_refused_leaves_the_old_order_working(working: OrderJournal) -> None:
     replace(working)
     assert working.entries["order_1"].successor == "order_2"
