@@ -77,13 +77,13 @@ def test_every_method_without_credentials_or_role_is_refused(plane: ControlClien
 def _refusal(call: Any, metadata: Any) -> Any:
     """Return the error of a call.
 
-    hypercorn may close the connection when an answer is ready before the body has arrived, so a
-    call that got no answer is made again.
+    hypercorn may close the connection or reset the stream when an answer is ready before the body
+    has arrived, so a call that got no answer is made again.
     """
     for _ in range(5):
         with pytest.raises(grpc.RpcError) as refused:
             list(call(b"", metadata=metadata, timeout=20))
-        if refused.value.code() is not grpc.StatusCode.UNAVAILABLE:
+        if refused.value.code() not in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL}:
             break
     return refused.value
 
@@ -112,9 +112,12 @@ def test_health_and_reflection_of_grpc_know_the_services(plane: ControlClient) -
         # Field 7 asks for the list of services.
         [answer] = reflect(iter([b"\x3a\x00"]), metadata=metadata, timeout=20)
         assert name in answer
-        with pytest.raises(grpc.RpcError) as refused:
-            list(reflect(iter([b"\x3a\x00"]), timeout=20))
-        assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
+
+        def reflect_once(_body: bytes, **options: Any) -> Any:
+            return reflect(iter([b"\x3a\x00"]), **options)
+
+        refused = _refusal(reflect_once, plane.metadata(None))
+        assert refused.code() is grpc.StatusCode.UNAUTHENTICATED
 
 
 def test_url_opens_one_session_of_a_browser_whose_requests_must_be_its_pages(
