@@ -17,7 +17,7 @@ help:
 	@echo "demo-java        JDK 17, Maven                  1 min   the demo with the strategy in Java"
 	@echo "demo-rust        cargo 1.89                     2 min   the demo with the strategy in Rust"
 	@echo "demo-typescript  Node.js 20, npm                1 min   the demo with the strategy in TypeScript"
-	@echo "test             Go, Node.js, JDK, cargo, tmux  40 min  the test suite; tests of other languages skip without their tools"
+	@echo "test             Go, Node.js, JDK, cargo, tmux  30 min  the test suite; tests of other languages skip without their tools"
 	@echo "check            -                              2 min   lint, types, imports, schemas, generated code; changes nothing"
 	@echo "format           -                              1 s     format the Python code and apply safe lint fixes"
 	@echo "ci               Debian or Ubuntu               45 min  what the build runs, on a clean clone: setup, test, conformance, check, demo"
