@@ -13,6 +13,7 @@ from ingenium.control.registered_app import RegisteredApp
 from ingenium.errors import ConfigError, RecorderError
 from ingenium.operations.apps import LocalApp, find_app, find_apps
 from ingenium.recorder import open as open_recording
+from ingenium.recorder.database import Database
 from ingenium.recorder.live_recording import default_url
 
 if TYPE_CHECKING:
@@ -94,13 +95,34 @@ class AppCatalog:
         found = self.registered.get(app)
         return {} if found is None else found.roster
 
-    def database_url(self, app: str) -> str:
-        """Return the database of an app's recording."""
-        return self._database or default_url(self.settings, app)
-
     def is_recorded(self, app: str) -> bool:
         """Return whether there is a recording of an app."""
-        return self._database is not None or Path(self.database_url(app)).is_file()
+        return self._database is not None or Path(self._database_url(app)).is_file()
+
+    def recording_url(self, app: str) -> str:
+        """Return the database of an app's recording.
+
+        Raises:
+            RecorderError: There is no recording.
+        """
+        url = self._database_url(app)
+        if not self.is_recorded(app):
+            raise RecorderError(
+                f"app {app!r} has no recording at {url}: start it with ingenium run --record, or "
+                f"run ingenium record {app}"
+            )
+        return url
+
+    def recording_place(self, app: str) -> str:
+        """Return where an app is recorded, without the password of the database.
+
+        Raises:
+            RecorderError: There is no recording.
+        """
+        return Database(self.recording_url(app)).text
+
+    def _database_url(self, app: str) -> str:
+        return self._database or default_url(self.settings, app)
 
     async def read(self, app: str, query: Callable[[Records], _ResultT]) -> _ResultT:
         """Run a query of the recording of an app, in a thread.
@@ -108,12 +130,7 @@ class AppCatalog:
         Raises:
             RecorderError: There is no recording, or it cannot be read.
         """
-        url = self.database_url(app)
-        if not self.is_recorded(app):
-            raise RecorderError(
-                f"app {app!r} has no recording at {url}: start it with ingenium run --record, or "
-                f"run ingenium record {app}"
-            )
+        url = self.recording_url(app)
 
         def run() -> _ResultT:
             # Kept open: to open one takes far longer than a query of it.

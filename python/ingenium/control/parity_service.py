@@ -46,15 +46,10 @@ class ParityCalls(ParityService):
             raise not_found(
                 f"the definition of {app!r} is not at hand: start ingenium dashboard with its file"
             )
-        if not self._catalog.is_recorded(app):
-            raise ConnectError(
-                Code.FAILED_PRECONDITION,
-                f"app {app!r} has no recording: start it with ingenium run --record",
-            )
         job = {
             "kind": "parity",
             "target": registered.target,
-            "place": self._catalog.database_url(app),
+            "place": self._catalog.recording_url(app),
             "run_id": request.run_id,
         }
         async with self._one:

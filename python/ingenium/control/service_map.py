@@ -160,7 +160,6 @@ class ControlServices:
         await monitor.view()
         is_connected, error = monitor.connection
         is_recorded = self._catalog.is_recorded(name)
-        recording = self._catalog.database_url(name) if is_recorded else "none"
         return [
             session_pb.HealthCheck(
                 name="nats", is_well=is_connected, text=error or "the server answers"
@@ -168,6 +167,10 @@ class ControlServices:
             session_pb.HealthCheck(
                 name="recording",
                 is_well=is_recorded,
-                text=recording if is_recorded else f"none: ingenium record {name}",
+                text=(
+                    self._catalog.recording_place(name)
+                    if is_recorded
+                    else f"none: ingenium record {name}"
+                ),
             ),
         ]
