@@ -11,7 +11,7 @@ from ingenium.control._gen.ingenium.control.v1 import apps_pb as pb
 from ingenium.control._gen.ingenium.control.v1 import common_pb
 from ingenium.control._gen.ingenium.control.v1.apps_connect import AppService
 from ingenium.control.app_catalog import AppCatalog
-from ingenium.control.registered_app import AppParameter, Value
+from ingenium.control.registered_app import NEEDS_HISTORY, AppParameter, Value
 
 __all__ = ["AppCalls", "parameter_value", "value_of"]
 
@@ -76,7 +76,7 @@ class AppCalls(AppService):
         elif registered.is_historical:
             environment = pb.Environment.REPLAY
         else:
-            why = "it runs on live data: a backtest needs an app whose ingestors read history"
+            why = f"it {NEEDS_HISTORY}"
             is_paper = registered.is_paper
             environment = pb.Environment.PAPER if is_paper else pb.Environment.LIVE
         return pb.App(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +20,12 @@ from ingenium.control.app_service import value_of
 from ingenium.control.call_guard import caller_now, not_found, refuse
 from ingenium.control.control_run import ControlRun
 from ingenium.control.once_by_id import OnceById
-from ingenium.control.registered_app import RegisteredApp, Value
+from ingenium.control.registered_app import NEEDS_HISTORY, RegisteredApp, Value
+from ingenium.control.request_fields import check_days
 from ingenium.control.run_board import RunBoard
 from ingenium.control.run_messages import backtest_message, fill_row, report_message
 
-__all__ = ["BacktestCalls", "check_days", "file_parts", "given_values", "registered_app"]
+__all__ = ["BacktestCalls", "file_parts", "given_values", "registered_app"]
 
 Context = RequestContext[Any, Any]
 _PART_BYTES = 64 * 1024
@@ -45,10 +45,7 @@ def registered_app(catalog: AppCatalog, app: str) -> RegisteredApp:
             "ingenium dashboard with the file of the app"
         )
     if not found.is_historical:
-        raise ConnectError(
-            Code.FAILED_PRECONDITION,
-            f"app {app!r} runs on live data: a backtest needs an app whose ingestors read history",
-        )
+        raise ConnectError(Code.FAILED_PRECONDITION, f"app {app!r} {NEEDS_HISTORY}")
     return found
 
 
@@ -62,23 +59,6 @@ def given_values(parameters: Mapping[str, common_pb.ParameterValue]) -> dict[str
         if each.kind is None:
             raise refuse(f"parameter {name!r} has no value: leave it out for its default")
     return {name: value_of(each) for name, each in parameters.items()}
-
-
-def check_days(start: str, end: str) -> None:
-    """Check the days of a request.
-
-    Raises:
-        ConnectError: One is no day, or they are in the wrong order.
-    """
-    for name, text in (("start_day", start), ("end_day", end)):
-        try:
-            is_day = not text or date.fromisoformat(text).isoformat() == text
-        except ValueError:
-            is_day = False
-        if not is_day:
-            raise refuse(f"{name} is {text!r}: write a day as 2020-01-31")
-    if start and end and end < start:
-        raise refuse(f"end_day {end} is before start_day {start}")
 
 
 async def file_parts(path: Path) -> AsyncIterator[bytes]:

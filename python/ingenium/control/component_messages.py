@@ -11,7 +11,7 @@ from ingenium.operations.component_services import RunningComponent
 from ingenium.operations.component_state import ComponentState, Liveness
 from ingenium.operations.live_rates import AppView, ComponentRates
 from ingenium.recorder.instants import nanoseconds
-from ingenium.subjects.names import DATA, DENIAL, EXECUTION, PORTFOLIO, SIGNAL
+from ingenium.subjects.names import ALL_DATA, DENIAL, EXECUTION, PORTFOLIO, SIGNAL
 
 __all__ = ["component_messages", "instant"]
 
@@ -24,12 +24,12 @@ _LIVENESS = {
     Liveness.UNKNOWN: pb.Liveness.UNKNOWN,
 }
 _READS = {
-    "strategy": [f"{DATA}.>"],
-    "portfolio": [f"{DATA}.>", SIGNAL, EXECUTION],
-    "executor": [f"{DATA}.>", PORTFOLIO],
+    "strategy": [ALL_DATA],
+    "portfolio": [ALL_DATA, SIGNAL, EXECUTION],
+    "executor": [ALL_DATA, PORTFOLIO],
 }
 _WRITES = {
-    "ingestor": [f"{DATA}.>"],
+    "ingestor": [ALL_DATA],
     "strategy": [SIGNAL],
     "portfolio": [PORTFOLIO, DENIAL],
     "executor": [EXECUTION, DENIAL],

@@ -17,8 +17,7 @@ from ingenium.control.app_catalog import AppCatalog
 from ingenium.control.call_guard import caller_now, refuse
 from ingenium.control.callers import AccessRole
 from ingenium.control.event_messages import MOST_TEXT, cut
-from ingenium.control.portfolio_service import moment
-from ingenium.control.transaction_service import page_size
+from ingenium.control.request_fields import page_size, time_range
 from ingenium.events import encode
 from ingenium.operations.apps import as_operator, stream_of
 from ingenium.operations.dead_letters import DeadLetter, dead_letters_of, find_dead_letter, resend
@@ -46,8 +45,7 @@ class EventCalls(EventService):
         app = self._catalog.resolve(request.app)
         limit = page_size(request.page_size, 500)
         wanted = request.filter or pb.EventFilter()
-        since = moment(request.since_time) if request.has_field("since_time") else None
-        until = moment(request.until_time) if request.has_field("until_time") else None
+        since, until = time_range(request)
         table = await self._catalog.read(
             app,
             lambda records: records.events(

@@ -48,9 +48,14 @@ def portfolio_message(app: str, money: AppMoney) -> portfolio_pb.Portfolio:
     )
 
 
+def _value(quantity: str | None, price: str | None) -> Decimal | None:
+    """Return the product of two numbers that are text; ``None`` if one is not known."""
+    count, each = decimal_of(quantity), decimal_of(price)
+    return None if count is None or each is None else EXACT.multiply(count, each)
+
+
 def _position(view: PositionView, equity: Decimal | None) -> portfolio_pb.Position:
-    quantity, price = decimal_of(view.quantity), decimal_of(view.last_price)
-    value = None if quantity is None or price is None else EXACT.multiply(quantity, price)
+    value = _value(view.quantity, view.last_price)
     return portfolio_pb.Position(
         symbol=view.symbol,
         quantity=view.quantity,
@@ -80,8 +85,7 @@ def _working(view: WorkingView) -> portfolio_pb.WorkingOrder:
 
 def fill_message(view: FillView) -> transactions_pb.Transaction:
     """Return a fill that was heard on the bus."""
-    quantity, price = decimal_of(view.quantity), decimal_of(view.price)
-    value = EXACT.multiply(quantity, price) if quantity is not None and price is not None else None
+    value = _value(view.quantity, view.price)
     return transactions_pb.Transaction(
         time=nanoseconds(view.time),
         symbol=view.symbol,

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from ingenium.control.call_guard import caller_now, refuse
+from ingenium.control.call_guard import refuse
 
 __all__ = ["OnceById"]
 
@@ -40,7 +40,6 @@ class OnceById:
         """
         if len(request_id) > _LONGEST:
             raise refuse(f"request_id has {len(request_id)} characters: use at most {_LONGEST}")
-        caller_now()
         key = method, request_id
         task = self._tasks.get(key) if request_id else None
         if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):

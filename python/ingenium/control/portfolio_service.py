@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -15,28 +14,16 @@ from ingenium.control.app_catalog import AppCatalog
 from ingenium.control.app_monitors import AppMonitors
 from ingenium.control.call_guard import refuse
 from ingenium.control.money_messages import decimal_of, plain
+from ingenium.control.request_fields import time_of_field, time_range
 from ingenium.errors import IngeniumError
-from ingenium.recorder.instants import datetime_of
 from ingenium.recorder.records import Records
 
-__all__ = ["MidnightEquity", "PortfolioCalls", "moment"]
+__all__ = ["MidnightEquity", "PortfolioCalls"]
 
 Context = RequestContext[Any, Any]
 _POINTS = 1000
 _MOST_POINTS = 5000
 _DAY = 24 * 3600 * 1_000_000_000
-_YEAR_9999 = 253_402_300_799 * 1_000_000_000
-
-
-def moment(nanoseconds: int) -> datetime:
-    """Return the time of a request.
-
-    Raises:
-        ConnectError: It is out of range.
-    """
-    if not 0 <= nanoseconds <= _YEAR_9999:
-        raise refuse(f"time {nanoseconds} is out of range: use nanoseconds since 1970")
-    return datetime_of(nanoseconds)
 
 
 class MidnightEquity:
@@ -146,7 +133,7 @@ class PortfolioCalls(PortfolioService):
     ) -> pb.ListPositionsResponse:
         """Return the positions at a time."""
         app = self._catalog.resolve(request.app)
-        at = moment(request.at_time) if request.has_field("at_time") else None
+        at = time_of_field(request, "at_time")
         table = await self._catalog.read(app, lambda records: records.positions(app, at=at))
         return pb.ListPositionsResponse(
             positions=[
@@ -167,8 +154,7 @@ class PortfolioCalls(PortfolioService):
         """Return the realized profit by day or symbol."""
         app = self._catalog.resolve(request.app)
         by = "symbol" if request.by == pb.ProfitBy.SYMBOL else "day"
-        since = moment(request.since_time) if request.has_field("since_time") else None
-        until = moment(request.until_time) if request.has_field("until_time") else None
+        since, until = time_range(request)
         table = await self._catalog.read(
             app, lambda records: records.pnl(app, by=by, since=since, until=until)
         )

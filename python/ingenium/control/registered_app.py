@@ -16,7 +16,10 @@ from ingenium.components import App, load_app, load_factory
 from ingenium.components.component import role_of
 from ingenium.errors import ConfigError
 
-__all__ = ["AppParameter", "RegisteredApp", "Value", "register"]
+__all__ = ["NEEDS_HISTORY", "AppParameter", "RegisteredApp", "Value", "register"]
+
+NEEDS_HISTORY = "runs on live data: a backtest needs an app whose ingestors read history"
+"""Why an app cannot be backtested."""
 
 Value = int | float | str | bool
 _KINDS: Mapping[object, str] = {int: "integer", float: "number", str: "text", bool: "boolean"}

@@ -14,6 +14,7 @@ from typing import Any
 from connectrpc.code import Code
 from connectrpc.errors import ConnectError
 
+from ingenium.control.call_guard import not_found
 from ingenium.control.control_run import CANCELED, DONE, FAILED, QUEUED, RUNNING, ControlRun
 from ingenium.control.job_runner import run_job
 from ingenium.control.run_messages import run_message
@@ -72,7 +73,7 @@ class RunBoard:
         """
         found = self._runs.get(run_id)
         if found is None or found.kind != kind:
-            raise ConnectError(Code.NOT_FOUND, f"no {kind} {run_id!r}: see the list of them")
+            raise not_found(f"no {kind} {run_id!r}: see the list of them")
         return found
 
     def folder_of(self, run: ControlRun) -> Path:

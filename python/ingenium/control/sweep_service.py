@@ -16,11 +16,12 @@ from ingenium.control._gen.ingenium.control.v1 import sweeps_pb as pb
 from ingenium.control._gen.ingenium.control.v1.sweeps_connect import SweepService
 from ingenium.control.app_catalog import AppCatalog
 from ingenium.control.app_service import parameter_value, value_of
-from ingenium.control.backtest_service import check_days, registered_app
+from ingenium.control.backtest_service import registered_app
 from ingenium.control.call_guard import caller_now, refuse
 from ingenium.control.control_run import ControlRun
 from ingenium.control.once_by_id import OnceById
 from ingenium.control.registered_app import RegisteredApp, Value
+from ingenium.control.request_fields import check_days
 from ingenium.control.run_board import RunBoard
 from ingenium.control.run_messages import sweep_message
 

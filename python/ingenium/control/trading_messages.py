@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -167,48 +168,53 @@ def _summary(status: AppStatus, alive: int, alerts: list[trading_pb.Alert]) -> s
 
 
 def _alerts(view: AppView, unanswered: float | None) -> list[trading_pb.Alert]:
+    """Return what needs attention, the most urgent first."""
     status = view.status
-    found: list[trading_pb.Alert] = []
-
-    def add(level: trading_pb.AlertLevel, text: str, cure: str = "", component: str = "") -> None:
-        found.append(trading_pb.Alert(level=level, text=text, cure=cure, component=component))
-
-    for each in status.components:
-        _add_component(each, add)
-    if status.runs and status.trading == "halted":
-        word = _restriction(status)
-        text = ": ".join(filter(None, ("trading is halted", word.reason)))
-        add(_WARNING, text, f"ingenium resume {status.app}")
-    elif status.runs and status.trading == "reducing":
-        add(_WARNING, "only orders pass that reduce a position", f"ingenium resume {status.app}")
-    if status.runs and status.server_error:
-        add(_DANGER, status.server_error, f"ingenium doctor {status.app}")
-    elif status.runs and view.error:
-        add(_WARNING, view.error)
-    if unanswered is not None and unanswered > LATE_SECONDS:
-        today = status.money.today
-        name = "" if today is None else today.unanswered
-        add(_DANGER, f"order {name} has had no answer for {unanswered:.0f} s")
-    versions = sorted({each.version for each in view.components if each.version})
-    if len(versions) > 1:
-        add(_WARNING, f"components are of {len(versions)} versions: {', '.join(versions)}")
+    found = [alert for each in status.components for alert in _alerts_of(each)]
+    found += _alerts_of_app(view, unanswered)
     found.sort(key=lambda each: -int(each.level))
     return found
 
 
-def _add_component(state: ComponentState, add: object) -> None:
-    assert callable(add)  # noqa: S101 - for the type checker
+def _alerts_of_app(view: AppView, unanswered: float | None) -> Iterator[trading_pb.Alert]:
+    status = view.status
+    if status.runs and status.trading == "halted":
+        word = _restriction(status)
+        text = ": ".join(filter(None, ("trading is halted", word.reason)))
+        yield trading_pb.Alert(level=_WARNING, text=text, cure=f"ingenium resume {status.app}")
+    elif status.runs and status.trading == "reducing":
+        text = "only orders pass that reduce a position"
+        yield trading_pb.Alert(level=_WARNING, text=text, cure=f"ingenium resume {status.app}")
+    if status.runs and status.server_error:
+        cure = f"ingenium doctor {status.app}"
+        yield trading_pb.Alert(level=_DANGER, text=status.server_error, cure=cure)
+    elif status.runs and view.error:
+        yield trading_pb.Alert(level=_WARNING, text=view.error)
+    if unanswered is not None and unanswered > LATE_SECONDS:
+        today = status.money.today
+        name = "" if today is None else today.unanswered
+        text = f"order {name} has had no answer for {unanswered:.0f} s"
+        yield trading_pb.Alert(level=_DANGER, text=text)
+    versions = sorted({each.version for each in view.components if each.version})
+    if len(versions) > 1:
+        text = f"components are of {len(versions)} versions: {', '.join(versions)}"
+        yield trading_pb.Alert(level=_WARNING, text=text)
+
+
+def _alerts_of(state: ComponentState) -> Iterator[trading_pb.Alert]:
+    def alert(level: trading_pb.AlertLevel, text: str) -> trading_pb.Alert:
+        return trading_pb.Alert(level=level, text=text, component=state.name)
+
     if state.liveness in {Liveness.DEAD, Liveness.SILENT}:
         why = f": {state.why}" if state.why else ""
-        add(_DANGER, f"{state.name} is {state.liveness.value}{why}", "", state.name)
+        yield alert(_DANGER, f"{state.name} is {state.liveness.value}{why}")
     if state.problem or state.error:
-        add(_WARNING, f"{state.name}: {state.problem or state.error}", "", state.name)
+        yield alert(_WARNING, f"{state.name}: {state.problem or state.error}")
     if state.lag_seconds is not None and state.lag_seconds > LATE_SECONDS:
-        add(_WARNING, f"{state.name} is {state.lag_seconds:.0f} s late", "", state.name)
+        yield alert(_WARNING, f"{state.name} is {state.lag_seconds:.0f} s late")
     for order in state.unknown_orders:
-        text = f"the state of order {order} at the broker is unknown"
-        add(_DANGER, text, "", state.name)
+        yield alert(_DANGER, f"the state of order {order} at the broker is unknown")
     for symbol, reason in state.halted_symbols.items():
-        add(_WARNING, f"{symbol} is halted: {reason}", "", state.name)
+        yield alert(_WARNING, f"{symbol} is halted: {reason}")
     for symbol, reason in state.denied_exits.items():
-        add(_DANGER, f"the exit of {symbol} was denied: {reason}", "", state.name)
+        yield alert(_DANGER, f"the exit of {symbol} was denied: {reason}")

@@ -16,25 +16,15 @@ from ingenium.control.app_catalog import AppCatalog
 from ingenium.control.backtest_service import file_parts
 from ingenium.control.call_guard import refuse
 from ingenium.control.money_messages import plain
+from ingenium.control.request_fields import page_size
 from ingenium.recorder.record_table import RecordTable, time_text
 from ingenium.recorder.records import Records
 from ingenium.trading.money import EXACT
 
-__all__ = ["TransactionCalls", "page_size"]
+__all__ = ["TransactionCalls"]
 
 Context = RequestContext[Any, Any]
 _EXPORTED_AT_ONCE = 5000
-
-
-def page_size(asked: int, most: int) -> int:
-    """Return the number of rows of a page.
-
-    Raises:
-        ConnectError: It is out of range.
-    """
-    if not 0 <= asked <= most:
-        raise refuse(f"a page of {asked} rows is not possible: use 1 to {most}, or 0 for 100")
-    return asked or min(100, most)
 
 
 class TransactionCalls(TransactionService):
