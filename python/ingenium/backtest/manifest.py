@@ -17,7 +17,14 @@ from ingenium.brokers import PaperExecutor
 from ingenium.components import App, DataNote, External, Ingestor, collect_notes
 from ingenium.components.component import role_of
 
-__all__ = ["DataFile", "Manifest", "file_sha256", "make_manifest", "source_digest"]
+__all__ = [
+    "DataFile",
+    "Manifest",
+    "components_of",
+    "file_sha256",
+    "make_manifest",
+    "source_digest",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +114,7 @@ def make_manifest(
     return Manifest(
         app=_name_of(source),
         app_digest=source_digest(source),
-        components=tuple((role_of(c), c.name, type(c).__qualname__) for c in app.components),
+        components=components_of(app),
         data=tuple(sorted(map(_data_file, paths), key=lambda file: (file.name, file.sha256))),
         start=start,
         end=end,
@@ -119,6 +126,11 @@ def make_manifest(
         notes=collect_notes(app.ingestors),
         programs=_programs(app),
     )
+
+
+def components_of(app: App) -> tuple[tuple[str, str, str], ...]:
+    """Return role, name and class of each component of an app."""
+    return tuple((role_of(each), each.name, type(each).__qualname__) for each in app.components)
 
 
 def source_digest(source: App | Callable[..., App] | str) -> str:

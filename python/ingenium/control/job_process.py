@@ -12,7 +12,6 @@ import json
 import os
 import resource
 import sys
-from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from math import isfinite
@@ -22,6 +21,7 @@ from typing import Any
 
 from ingenium.backtest import BacktestResult, run
 from ingenium.backtest.formatting import figures
+from ingenium.backtest.statistics import underwater
 from ingenium.backtest.sweep.sweep import Sweep, SweepRun, luck
 from ingenium.components import load_app, load_factory
 from ingenium.errors import IngeniumError
@@ -112,18 +112,14 @@ def _equity(result: BacktestResult) -> list[list[Any]]:
     stamps, equity, prices = curve.timestamps, curve.equity, list(curve.benchmark)
     first = next((price for price in prices if isfinite(price) and price > 0), None)
     scale = None if first is None else curve.starting_equity / first
-    kept = {round(each * (count - 1) / (_POINTS - 1)) for each in range(_POINTS)}
-    wanted = sorted(kept) if count > _POINTS else list(range(count))
+    most = min(count, _POINTS)
+    wanted = sorted({round(each * (count - 1) / max(1, most - 1)) for each in range(most)})
+    falls = underwater([curve.starting_equity, *equity])[1:]
     found: list[list[Any]] = []
-    peak = curve.starting_equity
-    for place in range(count):
-        peak = max(peak, equity[place])
-        at = bisect_left(wanted, place)
-        if at < len(wanted) and wanted[at] == place:
-            price = prices[place] if place < len(prices) else float("nan")
-            held = scale * price if scale is not None and isfinite(price) else None
-            fall = equity[place] / peak - 1 if peak else 0.0
-            found.append([int(stamps[place] * 1e9), equity[place], fall, held])
+    for place in wanted:
+        price = prices[place] if place < len(prices) else float("nan")
+        held = scale * price if scale is not None and isfinite(price) else None
+        found.append([int(stamps[place] * 1e9), equity[place], falls[place], held])
     return found
 
 

@@ -14,12 +14,11 @@ from typing import Any, Self
 from sqlalchemy import insert
 
 from ingenium import __version__
-from ingenium.backtest.manifest import source_digest
+from ingenium.backtest.manifest import components_of, source_digest
 from ingenium.backtest.result import BacktestResult
 from ingenium.backtest.sweep.sweep_run import SweepRun
 from ingenium.bus.nats.direct_reader import KeptMessage
 from ingenium.components import App
-from ingenium.components.component import role_of
 from ingenium.ids import random_id
 from ingenium.recorder.batch import RecordedStream, WriteBatch
 from ingenium.recorder.database import Database, failures
@@ -113,13 +112,12 @@ class BacktestRecording:
             target: The app, as on a command line.
         """
         account = result.account
-        components = [[role_of(c), c.name, type(c).__qualname__] for c in app.components]
         self._end(
             result.events_digest,
             {
                 "app": target,
                 "app_digest": source_digest(target),
-                "components": components,
+                "components": components_of(app),
                 "ingenium": __version__,
                 "python": platform.python_version(),
             },

@@ -8,7 +8,7 @@ from heapq import merge
 from operator import itemgetter
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, func, select
+from sqlalchemy import Connection, and_, func, select
 
 from ingenium.recorder.schema import (
     ACCOUNT_SNAPSHOTS,
@@ -17,6 +17,7 @@ from ingenium.recorder.schema import (
     EXECUTIONS,
     GAPS,
     POSITION_CHANGES,
+    of_same_event,
     streams_of,
 )
 from ingenium.trading.money import EXACT, ZERO
@@ -134,12 +135,6 @@ def _range(connection: Connection, app: str) -> tuple[int | None, int | None]:
 
 def _fills(connection: Connection, app: str, end: int) -> Iterator[_Change]:
     """Yield price, cash and position after each fill, by the time of its reception."""
-
-    def same(table: Table) -> ColumnElement[bool]:
-        return and_(
-            table.c.stream == EXECUTIONS.c.stream, table.c.sequence == EXECUTIONS.c.sequence
-        )
-
     query = (
         select(
             EVENTS.c.received,
@@ -148,9 +143,9 @@ def _fills(connection: Connection, app: str, end: int) -> Iterator[_Change]:
             ACCOUNT_SNAPSHOTS.c.cash_flow,
             POSITION_CHANGES.c.quantity,
         )
-        .join(EVENTS, same(EVENTS))
-        .join(ACCOUNT_SNAPSHOTS, same(ACCOUNT_SNAPSHOTS))
-        .join(POSITION_CHANGES, same(POSITION_CHANGES))
+        .join(EVENTS, of_same_event(EVENTS, EXECUTIONS))
+        .join(ACCOUNT_SNAPSHOTS, of_same_event(ACCOUNT_SNAPSHOTS, EXECUTIONS))
+        .join(POSITION_CHANGES, of_same_event(POSITION_CHANGES, EXECUTIONS))
         .where(
             EXECUTIONS.c.stream.in_(streams_of(app)),
             EXECUTIONS.c.booked == 1,

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, and_, func, select
+from sqlalchemy import Connection, Select, Table, func, select
 
 from ingenium.recorder.record_table import RecordTable
-from ingenium.recorder.schema import BARS, EVENTS, EXECUTIONS, GAPS, SIGNALS, streams_of
+from ingenium.recorder.schema import (
+    BARS,
+    EVENTS,
+    EXECUTIONS,
+    GAPS,
+    SIGNALS,
+    of_same_event,
+    streams_of,
+)
 
 __all__ = ["bar_table", "gap_table", "mark_table", "symbol_table"]
 
@@ -65,10 +73,7 @@ def mark_table(
     def found(table: Table, *columns: Any) -> Select[Any]:
         return (
             select(table.c.time, EVENTS.c.received, *columns)
-            .join(
-                EVENTS,
-                and_(EVENTS.c.stream == table.c.stream, EVENTS.c.sequence == table.c.sequence),
-            )
+            .join(EVENTS, of_same_event(EVENTS, table))
             .where(
                 table.c.stream.in_(streams_of(app)),
                 table.c.symbol == symbol,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, select
+from sqlalchemy import Connection, Table, select
 
 from ingenium.errors import RecorderError
 from ingenium.events import DataEvent
@@ -28,6 +28,7 @@ from ingenium.recorder.schema import (
     ORDERS,
     RUNS,
     SIGNALS,
+    of_same_event,
     streams_of,
 )
 from ingenium.recorder.trading_items import ItemRow, bar_item, endings_of, trading_items
@@ -193,10 +194,7 @@ class RecordedTrading:
         """Return the rows of a table, with the time at which their stream stored them."""
         query = (
             select(table, EVENTS.c.received)
-            .join(
-                EVENTS,
-                and_(EVENTS.c.stream == table.c.stream, EVENTS.c.sequence == table.c.sequence),
-            )
+            .join(EVENTS, of_same_event(EVENTS, table))
             .where(table.c.stream.in_(self._streams))
             .order_by(EVENTS.c.received, table.c.stream, table.c.sequence)
         )

@@ -27,6 +27,7 @@ from ingenium.recorder.schema import (
     POSITION,
     POSITION_CHANGES,
     RUNS,
+    of_same_event,
     streams_of,
 )
 from ingenium.recorder.table_notes import deletion_notes, missing_notes
@@ -219,7 +220,7 @@ class Records:
             .join(position, position.c.stream == changes.c.stream)
             .outerjoin(
                 fills,
-                and_(fills.c.stream == changes.c.stream, fills.c.sequence == changes.c.sequence),
+                of_same_event(fills, changes),
             )
             .order_by(position.c.scope, position.c.epoch, changes.c.sequence)
         )

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Column, Index, MetaData, Select, Table, select
+from sqlalchemy import Column, ColumnElement, Index, MetaData, Select, Table, and_, select
 
 from ingenium.recorder.columns import amount, blob, moment, number, text
 
@@ -38,6 +38,7 @@ __all__ = [
     "VIEWED",
     "Row",
     "Rows",
+    "of_same_event",
     "streams_of",
 ]
 
@@ -298,6 +299,11 @@ DERIVED = (
 """Tables derived from the events alone."""
 VIEWED = tuple(table for table in METADATA.sorted_tables if table not in {BOOKS, OPENING_BOOKS})
 """Tables that have a view with readable times."""
+
+
+def of_same_event(one: Table, other: Table) -> ColumnElement[bool]:
+    """Return the condition that rows of two tables come from the same event."""
+    return and_(one.c.stream == other.c.stream, one.c.sequence == other.c.sequence)
 
 
 def streams_of(scope: str) -> Select[str]:
