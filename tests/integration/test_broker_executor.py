@@ -290,6 +290,8 @@ async def test_impossible_fill_blocks_its_symbol(office: Office) -> None:
         await office.until_reported("new", "filled")
         office.broker.control("fill/order_1", qty="5")
         await office.until(lambda: executor.journal.blocked, "the symbol blocked")
+        # The order's new count may block the symbol before the fill itself is listed.
+        await office.until_reported("new", "filled", "filled")
         await office.order(2)
         await office.until_reported("rejected", order_id="order_2")
     office.check()

@@ -17,7 +17,7 @@ from ingenium.bus import Message, NatsBus
 from ingenium.errors import BusConnectError
 from ingenium.nats_server import EmbeddedServer, running_servers
 from ingenium.nats_server.binary import find_binary
-from ingenium.nats_server.files import configuration, one_user
+from ingenium.nats_server.files import configuration, is_locked, one_user
 from ingenium.testing import Collector, wait_until
 
 OWNER = textwrap.dedent(
@@ -93,8 +93,9 @@ def start_owner(tmp_path):
 
 
 async def _gone(directory):
+    # A process that exits has no command line before its files are closed, the lock among them.
     await wait_until(
-        lambda: _guard_and_server(directory) == ([], []),
+        lambda: _guard_and_server(directory) == ([], []) and not is_locked(directory / "nats"),
         what="the server's end",
         timeout_seconds=10,
     )
@@ -222,7 +223,7 @@ async def test_terminated_guard_ends_the_server_in_order(tmp_path):
         guards, _ = _guard_and_server(tmp_path)
         os.kill(guards[0], signal.SIGTERM)
         await _gone(tmp_path)
-        assert not server.is_running
+        await wait_until(lambda: not server.is_running)
     assert "Server Exiting" in (tmp_path / "nats" / "server.log").read_text()
 
 
