@@ -27,6 +27,7 @@ _DATA_SUBJECTS = "INGENIUM_DATA_SUBJECTS"
 _CONTENT_TYPE = "INGENIUM_CONTENT_TYPE"
 _PREFIX = "INGENIUM_PREFIX"
 _ALL_OUTPUT = "INGENIUM_ALL_OUTPUT"
+_RUN_LOG = "INGENIUM_RUN_LOG"
 _CRASH_AT = "INGENIUM_CRASH_AT"
 _HANDLER_SECONDS = "INGENIUM_HANDLER_SECONDS"
 _BLOCKED_SECONDS = "INGENIUM_BLOCKED_SECONDS"
@@ -62,6 +63,8 @@ class Settings:
             `ingenium.subjects.space.SubjectSpace`.
         all_output: ``INGENIUM_ALL_OUTPUT=1``: every line that programs in other languages print is
             shown, not only the first ones and ten every five seconds.
+        run_log: ``INGENIUM_RUN_LOG``, the log of a run in the background, which it keeps small; set
+            by ``ingenium run --detach``.
         crash_at: ``INGENIUM_CRASH_AT``, for tests: component and failpoint of a simulated kill,
             ``"portfolio/committed:3"``.
         handler_seconds: ``INGENIUM_HANDLER_SECONDS``, time limit of a handler in a replay over
@@ -86,6 +89,7 @@ class Settings:
     content_type: str = ""
     prefix: str | None = None
     all_output: bool = False
+    run_log: Path | None = None
     crash_at: str = ""
     handler_seconds: float = 30.0
     blocked_seconds: float = 1.0
@@ -117,6 +121,7 @@ class Settings:
             content_type=variables.get(_CONTENT_TYPE, "").strip(),
             prefix=None if (prefix := variables.get(_PREFIX)) is None else prefix.strip(),
             all_output=variables.get(_ALL_OUTPUT, "") == "1",
+            run_log=_path(variables, _RUN_LOG),
             crash_at=variables.get(_CRASH_AT, "").strip(),
             handler_seconds=_seconds(variables, _HANDLER_SECONDS, 30.0),
             blocked_seconds=_seconds(variables, _BLOCKED_SECONDS, 1.0),
@@ -172,8 +177,10 @@ class Settings:
             _CERTIFICATE: self.certificate_file,
             _KEY: self.key_file,
         }
+        # Components write to a pipe of the run, which is what a service manager watches.
+        of_run = (_RUN_LOG, "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
         return {
-            **self.environment,
+            **{name: value for name, value in self.environment.items() if name not in of_run},
             **{name: str(path) for name, path in files.items() if path is not None},
             _SERVER: self.nats_server,
             # Set even if empty, so that a child does not choose its own.

@@ -20,9 +20,11 @@ from ingenium.cli.backtest_output import print_error
 from ingenium.cli.components import COMMANDS, components
 from ingenium.cli.dashboard import dashboard
 from ingenium.cli.deadletters import deadletters
+from ingenium.cli.deploy_systemd import systemd
 from ingenium.cli.doctor import doctor
 from ingenium.cli.export import export
 from ingenium.cli.help_text import help_of
+from ingenium.cli.local_apps import logs, ps, stop
 from ingenium.cli.parity import parity
 from ingenium.cli.protos import protos
 from ingenium.cli.record import record
@@ -56,6 +58,9 @@ application = typer.Typer(
 )
 for command in (
     run,
+    ps,
+    logs,
+    stop,
     backtest,
     sweep,
     worker,
@@ -97,6 +102,17 @@ for name, one in COMMANDS.items():
     text = help_of(one)
     to_component.command(name, help=text, short_help=text.partition("\n")[0])(one)
 application.add_typer(to_component)
+
+to_deploy = typer.Typer(
+    name="deploy",
+    help="Render an app for what starts it: systemd.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+for one in (systemd,):
+    text = help_of(one)
+    to_deploy.command(help=text, short_help=text.partition("\n")[0])(one)
+application.add_typer(to_deploy)
 
 
 def _print_version(wanted: bool) -> None:

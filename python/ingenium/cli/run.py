@@ -18,9 +18,9 @@ from ingenium.cli.backtest_output import (
     make_console,
     print_error,
     print_result,
-    printable,
     result_as_json,
 )
+from ingenium.cli.component_lines import ComponentLines
 from ingenium.cli.dashboard import dashboard_beside
 from ingenium.cli.data_notes import notes_as_json, print_notes
 from ingenium.cli.keep_options import ArchiveOption, KeepOption
@@ -28,6 +28,14 @@ from ingenium.cli.log_options import LogFormatOption, LogLevelOption, start_logs
 from ingenium.cli.money import denial_line, fill_line, print_money
 from ingenium.cli.progress_bar import StepProgress
 from ingenium.cli.record import DatabaseOption
+from ingenium.cli.run_local import (
+    DetachOption,
+    ReloadOption,
+    check_local_options,
+    make_reloader,
+    run_detached,
+    start_again,
+)
 from ingenium.cli.run_record import (
     Attend,
     check_record_options,
@@ -50,6 +58,7 @@ from ingenium.runtime.app_telemetry import exported, observed
 from ingenium.runtime.replay import OnLines, ReplayResult
 
 if TYPE_CHECKING:
+    from ingenium.deploy.local.reloader import Reloader
     from ingenium.operations.account_money import AppMoney
     from ingenium.operations.run_watch import RunWatch
 
@@ -125,6 +134,8 @@ def run(
     ] = False,
     keep: KeepOption = None,
     archive: ArchiveOption = None,
+    detach: DetachOption = False,
+    reload: ReloadOption = False,
     log_format: LogFormatOption = None,
     log_level: LogLevelOption = None,
     json: Annotated[
@@ -152,6 +163,8 @@ def run(
             "--dashboard": dashboard,
             "--keep": keep is not None,
             "--archive": archive is not None,
+            "--detach": detach,
+            "--reload": reload,
         },
         of_whole=(
             {}
@@ -161,6 +174,8 @@ def run(
                 "--json": json,
                 "--record": record,
                 "--dashboard": dashboard,
+                "--detach": detach,
+                "--reload": reload,
             }
         ),
     )
@@ -169,6 +184,7 @@ def run(
             f"--record does nothing with --component {component}: ingenium run without --component "
             "records history, and ingenium record a live app"
         )
+    check_local_options(detach=detach, json=json)
     policy = check_record_options(database, keep, archive, record=record)
     if exact:
         _check_exact(loaded)
@@ -177,6 +193,11 @@ def run(
         settings = replace(settings, all_output=True)
     messages, of_logs = start_logs(log_format, log_level, component or "")
     settings = replace(settings, environment={**settings.environment, **of_logs})
+    if detach:
+        run_detached(loaded, settings, messages)
+        return
+    reloader = make_reloader(app, messages) if reload else None
+    processes = processes or reload
     if component is not None:
         if processes:
             raise ConfigError("--component and --processes exclude each other: use one of them")
@@ -215,12 +236,15 @@ def run(
                     adopt=adopt,
                     console=messages,
                     on_lines=None if recording is None else recording.add,
+                    reloader=reloader,
                 )
                 if recording is not None and result is not None:
                     recording.end_replay(result, loaded, app)
         finally:
             if watch is not None and watch.money is not None:
                 print_final_money(loaded, watch.money, as_json=json)
+    if reloader is not None and reloader.wants_restart:
+        start_again()
     if result is None:
         return
     same = _verify(app, result, messages) if verify and result.complete else None
@@ -349,6 +373,7 @@ def run_whole(
     adopt: bool,
     console: Console,
     on_lines: OnLines | None = None,
+    reloader: Reloader | None = None,
 ) -> ReplayResult | None:
     """Run all components of an app, and show its progress and notices.
 
@@ -361,6 +386,7 @@ def run_whole(
         adopt: Whether live components accept the present state.
         console: For progress and notices.
         on_lines: Called with the events of a replay as they are digested.
+        reloader: Restarts components of a live app whose code changes.
 
     Returns:
         The result of a replay; ``None`` for live data.
@@ -371,7 +397,7 @@ def run_whole(
         if is_json and line.startswith("{"):
             typer.echo(line, err=True)  # A child has written a record.
             return
-        console.print(f"{name} | {printable(line)}", markup=False, highlight=False, soft_wrap=True)
+        console.print(shown.line(name, line), soft_wrap=True)
 
     def on_stop() -> None:
         console.print("[yellow]stopping after what is under way; once more stops at once[/]")
@@ -382,6 +408,7 @@ def run_whole(
     def on_ready(text: str) -> None:
         console.print(text, style="green", markup=False, highlight=False, soft_wrap=True)
 
+    shown = ComponentLines(component.name for component in app.components)
     is_json = settings.environment.get("INGENIUM_LOG_FORMAT") == "json"
     where = "each component in its own process" if processes else "in one process"
     if not app.historical:
@@ -410,6 +437,7 @@ def run_whole(
                 on_ready=on_ready,
                 attend=attend,
                 on_lines=on_lines,
+                reloader=reloader,
             )
         )
 

@@ -53,7 +53,7 @@ class World:
         self.lines: list[str] = []
         self.pauses: list[float] = []
         self.children: list[Child] = []
-        self._command = command
+        self.command = command
         self._said = asyncio.Event()
 
     def supervised(self, policy: RestartPolicy | None = None) -> Supervised:
@@ -67,7 +67,7 @@ class World:
                 await self._said.wait()
 
     def _make(self) -> Child:
-        command = [sys.executable, "-c", self._command]
+        command = [sys.executable, "-c", self.command]
         self.children.append(Child(NAME, command, dict(os.environ), on_line=self._on_line))
         return self.children[-1]
 
@@ -164,3 +164,48 @@ async def test_feed_that_the_app_ends_with_may_end_once_it_was_ready() -> None:
 async def test_feed_that_ends_before_it_was_ready_has_failed_with_code_0_too() -> None:
     with pytest.raises(DeployError, match="'feed' ended with 0 before the run did"):
         await _run_feed(is_ready=False)
+
+
+async def test_program_that_is_stopped_for_a_change_is_no_crash() -> None:
+    world = World("import os, time; print(os.getpid(), flush=True); time.sleep(60)")
+    part = world.supervised()
+    await part.start()
+    run = asyncio.create_task(part.run())
+    await world.until(lambda: len(world.lines) == 1)
+    part.ready()
+    await part.stop_for_change()
+    assert part.awaits_change
+    starting = asyncio.create_task(part.start_changed(30))
+    await world.until(lambda: len(world.lines) == 2)
+    assert world.lines[0] != world.lines[1]
+    part.ready()
+    assert await starting
+    assert (world.pauses, part.restarts, part.awaits_change) == ([], 0, False)
+    await part.stop()
+    await run
+
+
+async def test_changed_program_that_fails_before_it_is_ready_waits_for_the_next_change() -> None:
+    world = World("import time; print('up', flush=True); time.sleep(60)")
+    part = world.supervised()
+    await part.start()
+    run = asyncio.create_task(part.run())
+    await world.until(lambda: world.lines == ["up"])
+    part.ready()
+    await part.stop_for_change()
+    world.command = "raise SystemExit(1)"
+    assert not await part.start_changed(0)
+    await world.until(lambda: len(world.lines) == 2)
+    assert world.lines[1] == (
+        "ended with 1 before it was ready; it is started again with the next change of its code"
+    )
+    assert part.awaits_change
+    await part.stop_for_change()
+    world.command = "import time; print('up again', flush=True); time.sleep(60)"
+    starting = asyncio.create_task(part.start_changed(30))
+    await world.until(lambda: world.lines[-1] == "up again")
+    part.ready()
+    assert await starting
+    assert world.pauses == []
+    await part.stop()
+    await run

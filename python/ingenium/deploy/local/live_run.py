@@ -15,6 +15,7 @@ from ingenium.components import App, Component, External
 from ingenium.components.component import role_of
 from ingenium.deploy.local.command_listener import asks_to_stop
 from ingenium.deploy.local.program_watch import LISTEN_SECONDS, ProgramWatch
+from ingenium.deploy.local.reloader import Reloader
 from ingenium.deploy.local.runners import Runner
 from ingenium.deploy.local.server_care import ServerCare
 from ingenium.deploy.local.server_connections import ServerConnections
@@ -49,6 +50,7 @@ async def run_live(
     check: Callable[[], Awaitable[None]] | None = None,
     care: ServerCare | None = None,
     server: ServerConnections | None = None,
+    reloader: Reloader | None = None,
     on_ready: Callable[[str], None] = lambda _text: None,
     on_problem: Callable[[str], None] = lambda _text: None,
 ) -> None:
@@ -63,6 +65,7 @@ async def run_live(
         halt: Halts trading; called when a component crashes repeatedly.
         check: Runs concurrently once all components have started.
         care: Supervises the server concurrently.
+        reloader: Restarts components whose code changes; the run ends when it wants a restart.
         server: Lists connections, so that programs that do not take part are reported.
         on_ready: Called once with the ready components, and again for each later one.
         on_problem: Called for programs that do not take part correctly, with advice.
@@ -114,6 +117,7 @@ async def run_live(
     tasks: list[asyncio.Task[None]] = []
     asked = asyncio.create_task(stop.wait())
     checking: asyncio.Future[None] | None = None
+    reloading: list[asyncio.Task[None]] = []
     caring = [asyncio.create_task(care.run())] if care is not None else []
     try:
         await watch.start()
@@ -139,16 +143,20 @@ async def run_live(
             on_ready(_all_ready(app, watch))
             if check is not None:
                 checking = asyncio.ensure_future(check())
-        await _until_end(app, dict(zip(tasks, started, strict=True)), [asked, *caring], on_problem)
+            if reloader is not None:
+                programs = [part for part in ordered if isinstance(part, Supervised)]
+                reloading = [asyncio.create_task(reloader.run(programs))]
+        others = [asked, *caring, *reloading]
+        await _until_end(app, dict(zip(tasks, started, strict=True)), others, on_problem)
     except CrashLoopError as error:
         # The crashed component may have left work unfinished; halt the others before they stop.
         await halt(str(error))
         raise
     finally:
         asked.cancel()
-        if checking is not None:
-            checking.cancel()
-            await asyncio.gather(checking, return_exceptions=True)
+        for other in (*reloading, *([] if checking is None else [checking])):
+            other.cancel()
+            await asyncio.gather(other, return_exceptions=True)
         try:
             for part, task in zip(reversed(started), reversed(tasks), strict=True):
                 task.cancel()

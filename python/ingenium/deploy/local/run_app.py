@@ -28,8 +28,10 @@ from ingenium.deploy.local.component_process import play_component
 from ingenium.deploy.local.live_run import run_live
 from ingenium.deploy.local.local_halt import halt_by_file
 from ingenium.deploy.local.program_observer import observed_programs
+from ingenium.deploy.local.reloader import Reloader
 from ingenium.deploy.local.replay_run import run_replay
 from ingenium.deploy.local.run_lock import run_locked
+from ingenium.deploy.local.run_presence import present_run
 from ingenium.deploy.local.runner_factory import AT_MOST_ONCE, keeps_streams
 from ingenium.deploy.local.runners import OnLine, ProgramRunner, Runner, make_runner
 from ingenium.deploy.local.server_care import server_care
@@ -73,6 +75,7 @@ async def run_app(
     server_restarts: RestartPolicy | None = None,
     attend: Attend | None = None,
     on_lines: OnLines | None = None,
+    reloader: Reloader | None = None,
 ) -> ReplayResult | None:
     """Run an app until the end of its history or a stop request.
 
@@ -96,6 +99,8 @@ async def run_app(
             app start, and closed after they have stopped.
         on_lines: Called with the events of a replay as they are digested; see
             `ingenium.runtime.replay.OnLines`.
+        reloader: Restarts components of a live app whose code changes; the run ends when it wants
+            a restart. Needs ``processes``.
 
     Returns:
         Result of a run over history; ``None`` for live data.
@@ -198,7 +203,10 @@ async def run_app(
                     make_streams=make_streams,
                     restarts=server_restarts,
                 )
+                if reloader is not None:
+                    await reloader.prepare()
                 async with (
+                    present_run(app, target, settings, parts) as presence,
                     attend(bus) if attend is not None else nullcontext(),
                     watched_server(
                         access.monitor_url,
@@ -211,6 +219,12 @@ async def run_app(
                     observed_programs(bus, app, parts),
                     watched_symbols(bus, app, on_notice),
                 ):
+
+                    def is_ready(text: str) -> None:
+                        presence.is_ready(text)
+                        on_ready(text)
+
+                    stop.on_ask(presence.stops)
                     await run_live(
                         bus,
                         app,
@@ -225,7 +239,8 @@ async def run_app(
                             access.monitor_url,
                             sees_all=access.monitor_url is not None or not access.differs,
                         ),
-                        on_ready=on_ready,
+                        reloader=reloader,
+                        on_ready=is_ready,
                         on_problem=on_notice,
                     )
                 return None

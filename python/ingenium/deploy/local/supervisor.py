@@ -64,6 +64,11 @@ class Supervised:
         """Whether the component is an ingestor that may exit with 0."""
         self.expectation = ""
         """What the program must do, for the error when it ends before it was ready."""
+        self.on_started: Callable[[], None] = lambda: None
+        """Called after each start of a process."""
+        self._change: asyncio.Event | None = None
+        self._is_changed = False
+        self._up = asyncio.Event()
 
     @property
     def process(self) -> int:
@@ -72,13 +77,50 @@ class Supervised:
 
     async def start(self) -> None:
         """Start the process; the component is not ready yet on return."""
+        self._up.clear()
         await self._child.start()
+        self.on_started()
 
     def ready(self) -> None:
         """Record that the component is ready; later crashes lead to a restart."""
         if self._is_ready:
             self._on_line(self.component.name, "is ready again")
         self._is_ready = True
+        self._is_changed = False
+        self._up.set()
+
+    @property
+    def awaits_change(self) -> bool:
+        """Whether the component is down until `start_changed` is called."""
+        return self._is_held()
+
+    async def stop_for_change(self) -> None:
+        """End the process as at a stop; `run` goes on waiting for `start_changed`."""
+        if self._change is None:
+            self._change = asyncio.Event()
+            await self._child.stop()
+
+    async def start_changed(self, timeout_seconds: float) -> bool:
+        """Start the component with its new code.
+
+        From then on until it is ready, a crash waits for the next change instead of ending the run.
+
+        Args:
+            timeout_seconds: How long to wait until it is ready; 0 to return at once.
+
+        Returns:
+            Whether it became ready in this time.
+        """
+        self._up.clear()
+        self._is_changed = True
+        if self._change is not None:
+            self._change.set()
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await self._up.wait()
+        except TimeoutError:
+            return False
+        return True
 
     @property
     def is_ready(self) -> bool:
@@ -103,6 +145,16 @@ class Supervised:
             if self._is_over():
                 return
             how = how_of(code)
+            if self._is_changed and not self._is_held():
+                self._on_line(
+                    name,
+                    f"{how} before it was ready; it is started again with the next "
+                    "change of its code",
+                )
+                self._change = asyncio.Event()
+            if self._is_held():
+                await self._start_after_change()
+                continue
             if code == FEED_FAILED and isinstance(self.component, Ingestor):
                 raise FeedError(f"{name!r} has failed: its output is above")
             if code == 0 and await self._was_all():
@@ -126,9 +178,19 @@ class Supervised:
             await self._pause(seconds)
             if self._is_over():
                 return
+            if self._is_held():
+                await self._start_after_change()
+                continue
             self._child = self._make_child()
             self.restarts += 1
-            await self._child.start()
+            await self.start()
+
+    async def _start_after_change(self) -> None:
+        if self._change is not None:
+            await self._change.wait()
+        self._change = None
+        self._child = self._make_child()
+        await self.start()
 
     async def _was_all(self) -> bool:
         """Whether the program was permitted to end: an ingestor without further data."""
@@ -146,6 +208,10 @@ class Supervised:
     def _is_over(self) -> bool:
         # Set by other tasks during the wait, which a type checker cannot know.
         return self._stopping
+
+    def _is_held(self) -> bool:
+        # As `_is_over`.
+        return self._change is not None
 
     def expect_stop(self) -> None:
         """Treat the end of the process as that of an operator's command."""
