@@ -160,10 +160,10 @@ def main() -> None:
 
     The exit code is 0 on success, 1 on failure, 2 on wrong usage and 130 after Ctrl+C.
     """
-    # asyncio replaces the default handler with one that waits for the next await, and user code,
-    # such as reading a file, may run long without one.
-    signal.signal(signal.SIGINT, _interrupt)
     try:
+        # asyncio replaces the default handler with one that waits for the next await, and user
+        # code, such as reading a file, may run long without one. An interrupt may come right here.
+        signal.signal(signal.SIGINT, _interrupt)
         code = _run()
     except KeyboardInterrupt:
         code = INTERRUPTED
