@@ -18,10 +18,17 @@ pub(crate) struct Cause {
 }
 
 impl Cause {
-    /// Begins with an event; another handler of the same message goes on with it.
-    pub(crate) fn begin(&mut self, message: u64, id: &str, time: Option<Timestamp>, payload: &[u8]) {
+    /// Begins with an event; another handler of the same message goes on with it. Returns the id that
+    /// it begins with; `None` where it goes on.
+    pub(crate) fn begin(
+        &mut self,
+        message: u64,
+        id: &str,
+        time: Option<Timestamp>,
+        payload: &[u8],
+    ) -> Option<String> {
         if self.message == message {
-            return;
+            return None;
         }
         *self = Cause { message, id: id.into(), time, sent: 0, nameless: self.nameless };
         if id.is_empty() {
@@ -31,6 +38,7 @@ impl Cause {
             let text = String::from_utf8_lossy(payload);
             self.id = make_id("cause", &[&text, &at, &self.nameless.to_string()]);
         }
+        Some(self.id.clone())
     }
 
     pub(crate) fn end(&mut self) {

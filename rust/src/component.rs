@@ -12,7 +12,7 @@ use crate::publisher::{Outbox, Publisher, Shared};
 use crate::settings::{BINARY, JSON};
 use crate::status::Last;
 use crate::subjects::{DATA, EXECUTION, PORTFOLIO, SIGNAL, covers, data_subject};
-use crate::trace::TRACEPARENT;
+use crate::trace::{Span, TRACEPARENT};
 use crate::v1::{DataEvent, LockstepReport, OrderEvent};
 use crate::{Bar, Error, Settings, json};
 
@@ -55,6 +55,7 @@ pub struct Component {
     pub(crate) publisher: Publisher,
     pub(crate) role: Role,
     pub(crate) handlers: Vec<Handler>,
+    pub(crate) export: Option<Box<dyn FnMut(Span) + Send>>,
 }
 
 impl Deref for Component {
@@ -102,7 +103,7 @@ impl Component {
             .await
             .map_err(|error| format!("cannot connect: {error}"))?;
         let publisher = Publisher { client, settings: Arc::new(settings), shared };
-        Ok(Component { publisher, role, handlers: Vec::new() })
+        Ok(Component { publisher, role, handlers: Vec::new(), export: None })
     }
 
     /// The component's name within the app.
@@ -118,6 +119,13 @@ impl Component {
     /// A publisher for other tasks.
     pub fn publisher(&self) -> Publisher {
         self.publisher.clone()
+    }
+
+    /// Has a function called for each span of a sampled trace, between two events: it must not wait.
+    /// Without it, a component carries the header traceparent on and makes no spans.
+    pub fn on_span(&mut self, export: impl FnMut(Span) + Send + 'static) {
+        self.lock().traces.exports = true;
+        self.export = Some(Box::new(export));
     }
 
     /// Has a handler called for each bar of some symbols, or of all when none is named. Data that
@@ -180,8 +188,9 @@ impl Component {
         let handle: Handle = Box::new(move |out, number, arrived| {
             let Some(message) = read::<M>(out, arrived) else { return Ok(()) };
             let mut shared = out.publisher.lock();
-            shared.cause.begin(number, "", None, &arrived.payload);
-            shared.traces.begin(header(arrived, TRACEPARENT), None);
+            if let Some(id) = shared.cause.begin(number, "", None, &arrived.payload) {
+                shared.traces.begin(header(arrived, TRACEPARENT), &id, None);
+            }
             shared.last = Some(Last::new(M::NAME, None));
             drop(shared);
             handle(out, &message)
@@ -245,9 +254,10 @@ fn header<'a>(arrived: &'a Arrived, name: &str) -> Option<&'a str> {
 fn begin_event<E: Event>(out: &Outbox, number: u64, arrived: &Arrived) -> Option<E> {
     let event: E = read(out, arrived)?;
     let mut shared = out.publisher.lock();
-    shared.cause.begin(number, event.id(), event.time(), &arrived.payload);
-    let order = (E::NAME == OrderEvent::NAME).then(|| event.id());
-    shared.traces.begin(header(arrived, TRACEPARENT), order);
+    if let Some(id) = shared.cause.begin(number, event.id(), event.time(), &arrived.payload) {
+        let order = (E::NAME == OrderEvent::NAME).then(|| event.id());
+        shared.traces.begin(header(arrived, TRACEPARENT), &id, order);
+    }
     shared.last = Some(Last::new(E::NAME, event.symbol()));
     drop(shared);
     Some(event)

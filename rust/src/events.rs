@@ -36,8 +36,8 @@ pub trait Event: Message + Name + Default {
     fn own_id(&self, _component: &str) -> Option<String> {
         None
     }
-    /// The id of the order that an execution reports on; `None` for another type.
-    fn reported_order(&self) -> Option<&str> {
+    /// The id of the order that it is, or that it is about; `None` for another type.
+    fn order(&self) -> Option<&str> {
         None
     }
 }
@@ -64,10 +64,16 @@ macro_rules! event {
             Some(&self.symbol)
         }
     };
-    (@symbol execution) => {
+    (@symbol of_order) => {
         event!(@symbol symbol);
-        fn reported_order(&self) -> Option<&str> {
+        fn order(&self) -> Option<&str> {
             Some(&self.order_id)
+        }
+    };
+    (@symbol order) => {
+        event!(@symbol symbol);
+        fn order(&self) -> Option<&str> {
+            Some(&self.id)
         }
     };
     (@symbol none) => {
@@ -94,10 +100,10 @@ macro_rules! event {
 }
 
 event!(SignalEvent, SIGNAL, "signal", optional, symbol);
-event!(OrderEvent, "ingenium.portfolio.order", "order", always, symbol);
-event!(CancelEvent, "ingenium.portfolio.cancel", "cancel", always, symbol);
-event!(ReplaceEvent, "ingenium.portfolio.replace", "order", always, symbol);
-event!(ExecutionEvent, EXECUTION, "exec", always, execution);
+event!(OrderEvent, "ingenium.portfolio.order", "order", always, order);
+event!(CancelEvent, "ingenium.portfolio.cancel", "cancel", always, of_order);
+event!(ReplaceEvent, "ingenium.portfolio.replace", "order", always, of_order);
+event!(ExecutionEvent, EXECUTION, "exec", always, of_order);
 event!(DenialEvent, "ingenium.risk.denial", "denial", always, symbol);
 event!(ControlEvent, "ingenium.control.trading", "control", always, none);
 

@@ -9,11 +9,13 @@
 
 mod bar;
 mod cause;
+mod command;
 mod component;
 mod events;
 mod ids;
 pub mod json;
 mod member;
+mod pause;
 mod publisher;
 mod run;
 mod service;
@@ -34,7 +36,7 @@ pub use publisher::{Outbox, Publisher};
 pub use run::run_strategy;
 pub use settings::Settings;
 pub use subjects::{check_symbol, data_subject};
-pub use trace::{process_span_id, send_span_id, trace_id};
+pub use trace::{Span, process_span_id, send_span_id, trace_id};
 
 /// What goes wrong, in words.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;

@@ -1,13 +1,15 @@
 //! Takes part in a replay: counts what was handled, and has a portfolio wait for its grants.
 
 use std::collections::{HashMap, VecDeque};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use async_nats::Message as Arrived;
 
 use crate::component::{Component, Role};
+use crate::pause::Pause;
 use crate::publisher::{Outbox, Shared};
 use crate::subjects::{Kind, covers};
+use crate::trace::Handling;
 use crate::v1::{LockstepGrant, LockstepReport};
 use crate::{Error, json};
 
@@ -16,6 +18,7 @@ pub(crate) struct Member {
     number: u64,
     granted: Option<LockstepGrant>,
     waiting: HashMap<Kind, VecDeque<Arrived>>,
+    pub pause: Pause,
 }
 
 impl Member {
@@ -33,6 +36,30 @@ impl Component {
             return Ok(());
         }
         let kind = Kind::of(&subject);
+        let arrived = member.pause.filter(arrived, kind);
+        self.lock().held = member.pause.waiting();
+        match arrived {
+            Some(arrived) => self.let_in(member, arrived, kind).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Takes what was held during a pause that is over.
+    pub(crate) async fn take_held(&mut self, member: &mut Member) -> Result<(), Error> {
+        while let Some(next) = member.pause.next() {
+            self.lock().held = member.pause.waiting();
+            let kind = Kind::of(self.settings.from_server(&next.subject));
+            self.let_in(member, next, kind).await?;
+        }
+        Ok(())
+    }
+
+    async fn let_in(
+        &mut self,
+        member: &mut Member,
+        arrived: Arrived,
+        kind: Kind,
+    ) -> Result<(), Error> {
         // On live data there are no grants.
         if self.role == Role::Portfolio && member.granted.is_some() && kind != Kind::Other {
             member.waiting.entry(kind).or_default().push_back(arrived);
@@ -89,7 +116,7 @@ impl Component {
         let subject = publisher.settings.from_server(&arrived.subject);
         let mut out = Outbox { publisher: &publisher, sent: Vec::new() };
         let mut done = Ok(());
-        let began = Instant::now();
+        let (start, began) = (SystemTime::now(), Instant::now());
         for handler in &mut self.handlers {
             if handler.patterns.iter().any(|pattern| covers(pattern, subject)) {
                 done = (handler.handle)(&mut out, member.number, arrived);
@@ -104,10 +131,21 @@ impl Component {
         let mut shared = publisher.lock();
         shared.calls.spent += began.elapsed();
         shared.cause.end();
-        shared.traces.end();
+        let spans = shared.traces.end(Handling {
+            component: &publisher.settings.component,
+            role: self.role.name(),
+            subject,
+            kind,
+            start,
+            error: done.as_ref().err().map(ToString::to_string),
+        });
         // Readable or not, and for what failed the report says why.
         if let Some(count) = handled(&mut shared, kind) {
             *count += 1;
+        }
+        drop(shared);
+        if let Some(export) = &mut self.export {
+            spans.into_iter().for_each(export);
         }
         done.map_err(|error| {
             let (role, name) = (self.role.name(), &publisher.settings.component);

@@ -1,5 +1,6 @@
 //! What is sent, with its headers.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use crate::events::Event;
 use crate::settings::{BINARY, JSON, Settings};
 use crate::status::Last;
 use crate::subjects::Kind;
-use crate::trace::{TRACEPARENT, Traces};
+use crate::trace::{Facts, TRACEPARENT, Traces};
 use crate::v1::{LockstepReport, SignalEvent};
 use crate::{Error, json};
 
@@ -26,6 +27,11 @@ pub(crate) struct Shared {
     pub last: Option<Last>,
     /// Whether what is sent counts as the last event: an ingestor handles none.
     pub notes_sent: bool,
+    /// Whether an operator has paused the component, and what waits for the end of that.
+    pub is_paused: bool,
+    pub held: u32,
+    /// How often each command was obeyed.
+    pub commands: HashMap<String, u32>,
 }
 
 /// Messages that could not be read, and time spent in handlers.
@@ -74,7 +80,12 @@ impl Publisher {
         if shared.notes_sent {
             shared.last = Some(Last::new(E::NAME, event.symbol()));
         }
-        let trace = shared.traces.header(event.id(), event.reported_order());
+        let trace = shared.traces.header(&Facts {
+            id: event.id(),
+            subject: &subject,
+            symbol: event.symbol(),
+            order: event.order(),
+        });
         drop(shared);
         let mut out = self.outgoing(subject, event.id(), &event, &self.settings.content_type)?;
         if let Some(trace) = trace {

@@ -10,6 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{interval, timeout};
 
 use crate::component::{Component, Role};
+use crate::ids::unique_id;
 use crate::member::Member;
 use crate::publisher::Outbox;
 use crate::status::{INTERVAL, new_status};
@@ -17,6 +18,9 @@ use crate::v1::ComponentStatus;
 use crate::{Bar, Error};
 
 const LIMIT: Duration = Duration::from_secs(10);
+/// A server answers this by itself, and lets every user ask. Without an answer it says so, which is
+/// one as well.
+const WHO_AM_I: &str = "$SYS.REQ.USER.INFO";
 
 /// Runs a strategy until a replay ends, or until the process gets SIGTERM or SIGINT. The handler gets
 /// each bar of the symbols, all symbols when none is named; an error that it returns ends the
@@ -84,15 +88,17 @@ impl Component {
             self.subscribe(&format!("{ask}.{}", self.name())).await?,
         ]);
         let mut requests = self.service_requests(status).await?;
+        let mut commands = self.commands(status).await?;
         let mut ticks = interval(INTERVAL);
-        let inbox = self.client.new_inbox();
+        // The reply subject of no user, which a server with accounts would deny to others.
+        let inbox = format!("_INBOX.{}", unique_id("sync"));
         let mut answers = self.client.subscribe(inbox.clone()).await?;
         let mut member = Member::default();
         tokio::pin!(stop);
         // It comes back after the server has taken the subscriptions.
         self.ask(&inbox, &mut answers).await?;
         self.send_report("").await?; // ready
-        loop {
+        'running: loop {
             tokio::select! {
                 biased;
                 () = &mut stop => break,
@@ -116,10 +122,24 @@ impl Component {
                     self.answer(&request, status).await?;
                     continue;
                 }
+                Some(command) = commands.next() => {
+                    if self.command(&mut member, &command, status).await? {
+                        break 'running;
+                    }
+                }
                 message = arriving.next(), if !is_deaf => {
                     let message = message.ok_or("the connection has ended")?;
                     self.take(&mut member, message).await?;
-                    self.take_all(&mut member, &mut arriving).await?;
+                    // A command does not wait for the end of a burst.
+                    while let Some(message) = arriving.next().now_or_never().flatten() {
+                        self.take(&mut member, message).await?;
+                        let command = commands.next().now_or_never().flatten();
+                        if let Some(command) = command {
+                            if self.command(&mut member, &command, status).await? {
+                                break 'running;
+                            }
+                        }
+                    }
                 }
             }
             if member.is_in_replay() {
@@ -128,19 +148,11 @@ impl Component {
         }
         // The server keeps the order, so when this comes back, all that it has sent is here.
         self.ask(&inbox, &mut answers).await?;
-        self.take_all(&mut member, &mut arriving).await?;
-        if member.is_in_replay() { self.send_report("").await } else { Ok(()) }
-    }
-
-    async fn take_all(
-        &mut self,
-        member: &mut Member,
-        arriving: &mut SelectAll<Subscriber>,
-    ) -> Result<(), Error> {
-        while let Some(Some(message)) = arriving.next().now_or_never() {
-            self.take(member, message).await?;
+        while let Some(message) = arriving.next().now_or_never().flatten() {
+            self.take(&mut member, message).await?;
         }
-        Ok(())
+        member.pause.end();
+        if member.is_in_replay() { self.send_report("").await } else { Ok(()) }
     }
 
     async fn subscribe(&self, subject: &str) -> Result<Subscriber, Error> {
@@ -148,7 +160,7 @@ impl Component {
     }
 
     async fn ask(&self, inbox: &str, answers: &mut Subscriber) -> Result<(), Error> {
-        self.client.publish(inbox.to_string(), "".into()).await?;
+        self.client.publish_with_reply(WHO_AM_I, inbox.to_string(), "".into()).await?;
         let answer = timeout(LIMIT, answers.next()).await.map_err(|_| "cannot reach the server")?;
         answer.ok_or("cannot reach the server")?;
         Ok(())

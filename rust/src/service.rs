@@ -1,11 +1,12 @@
-//! Lists a component as a NATS micro service (ADR-32), whose id is the life of its status. Its one
-//! endpoint stands for all that the component handles.
+//! Lists a component as a NATS micro service (ADR-32), whose id is the life of its status. Its first
+//! endpoint stands for all that it handles; the others are the commands of an operator to this start.
 
 use async_nats::{Message, Subscriber};
 use futures_util::stream::{SelectAll, select_all};
 use serde_json::{Value, json};
 
 use crate::Error;
+use crate::command::{COMMANDS, command_subject};
 use crate::component::Component;
 use crate::publisher::Calls;
 use crate::v1::ComponentStatus;
@@ -57,7 +58,7 @@ impl Component {
             "INFO" => {
                 let whose = format!("{} {} of {}", status.role, status.component, status.app);
                 answer["description"] = whose.into();
-                answer["endpoints"] = json!([endpoint]);
+                answer["endpoints"] = self.endpoints(endpoint, base);
             }
             "STATS" => {
                 let spent = calls.spent.as_nanos() as u64;
@@ -67,21 +68,39 @@ impl Component {
                 endpoint["processing_time"] = spent.into();
                 endpoint["average_processing_time"] =
                     (spent / u64::from(status.handled.max(1))).into();
-                endpoint["data"] = data(&status, &calls);
+                endpoint["data"] = data(&status, &calls, self.lock().is_paused);
                 answer["started"] = time(status.start_time.as_ref()).into();
-                answer["endpoints"] = json!([endpoint]);
+                answer["endpoints"] = self.endpoints(endpoint, base);
             }
             _ => return Ok(()),
         }
         self.client.publish(reply.clone(), answer.to_string().into()).await?;
         Ok(())
     }
+
+    fn endpoints(&self, events: Value, base: &ComponentStatus) -> Value {
+        let taken = self.lock().commands.clone();
+        let commands = COMMANDS.map(|name| {
+            json!({
+                "name": name,
+                "subject": command_subject(&self.settings, base, name),
+                "queue_group": "",
+                "num_requests": taken.get(name).copied().unwrap_or_default(),
+                "num_errors": 0,
+                "last_error": "",
+                "processing_time": 0,
+                "average_processing_time": 0,
+            })
+        });
+        [events].into_iter().chain(commands).collect()
+    }
 }
 
 /// The numbers of the whole component, in the form that all languages share.
-fn data(status: &ComponentStatus, calls: &Calls) -> Value {
+fn data(status: &ComponentStatus, calls: &Calls, is_paused: bool) -> Value {
     json!({
         "state": status.state,
+        "paused": is_paused,
         "problem": status.problem.clone().unwrap_or_default(),
         "handled": status.handled,
         "sent": status.sent,

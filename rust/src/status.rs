@@ -72,7 +72,10 @@ fn describe(shared: &Shared, status: &mut ComponentStatus) {
         + report.executions_handled;
     status.sent =
         report.data_sent + report.signals_sent + report.orders_sent + report.executions_sent;
-    status.problem = Some(shared.problem.clone()).filter(|problem| !problem.is_empty());
+    status.waiting = shared.held;
+    let paused = || shared.is_paused.then(|| "paused by an operator".to_string());
+    let problem = Some(shared.problem.clone()).filter(|problem| !problem.is_empty());
+    status.problem = problem.or_else(paused);
     if let Some(last) = &shared.last {
         status.last_event = Some(last.event.clone());
         status.last_symbol = last.symbol.clone();

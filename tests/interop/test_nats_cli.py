@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.live_app import APP, WITH_GO
+from support.live_app import with_program
 from support.running import ingenium, running, until
 from support.tools import need_program
 
 NATS_CLI = "github.com/nats-io/natscli/nats@v0.5.1"
 BUILD_SECONDS = 400
-ALL = ["fill-all", "fixed-quantity", "go-rsi", "ticks", "turns"]
+ALL = ["fill-all", "fixed-quantity", "rsi", "ticks", "turns"]
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def nats_cli(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_nats_cli_lists_the_components_that_ingenium_lists(
     nats_cli: Path, go_build: Any, tmp_path: Path
 ) -> None:
-    (tmp_path / "app.py").write_text(APP + WITH_GO)
+    (tmp_path / "app.py").write_text(with_program(["./strategy", "-symbols", "AAPL"]))
     shutil.copy(go_build("examples/go/protojson"), tmp_path / "strategy")
 
     def components() -> list[dict[str, Any]]:
@@ -55,7 +55,7 @@ def test_nats_cli_lists_the_components_that_ingenium_lists(
         found: list[dict[str, Any]] = json.loads(ended.out)["components"]
         return found
 
-    with running("run", "app.py:with_go", cwd=tmp_path) as app:
+    with running("run", "app.py:with_program", cwd=tmp_path) as app:
         app.until_line("all is ready")
         until(lambda: len(components()) == len(ALL), "all components are listed")
         address = (tmp_path / ".ingenium" / "live" / "nats" / "address.operator").read_text()
@@ -79,5 +79,5 @@ def test_nats_cli_lists_the_components_that_ingenium_lists(
             assert each["name"] == known[instance]["name"]
             for fact in ("app", "role", "language", "sdk_version", "revision"):
                 assert each["metadata"].get(fact, "") == known[instance][fact], fact
-        [stats] = ask("stats", "go-rsi")
-        assert (stats["name"], stats["id"] in known) == ("go-rsi", True)
+        [stats] = ask("stats", "rsi")
+        assert (stats["name"], stats["id"] in known) == ("rsi", True)

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from support.demo_traces import has_one_trace_for_each_order
+from support.live_app import obeys_an_operator
 from support.running import ingenium
 from support.service_answers import is_listed_as_service
 from support.signing_in import KINDS, answers_over_tls, refuses_strangers
@@ -39,7 +41,10 @@ class Language(NamedTuple):
 LANGUAGES = {
     # The first builds and tests the library, too.
     "java": Language(["mvn", "-q", "-B", "package"], "java/rsi/target/rsi.jar", ("java", "-jar")),
-    "rust": Language(["cargo", "test", "-q", "--locked", "--release"], "rust/target/release/rsi"),
+    "rust": Language(
+        ["cargo", "test", "-q", "--locked", "--release", "--features", "spans"],
+        "rust/target/release/rsi",
+    ),
 }
 
 Build = Callable[[str], Path]
@@ -58,12 +63,12 @@ def build() -> Build:
                 need_program(program)
             commands = [language.build]
             if name == "rust":
-                commands.append(["cargo", "build", "-q", "--locked", "--release"])
+                commands.append(["cargo", "build", *language.build[2:]])
                 # The library's own tests, on what is built for the strategy.
                 target = str(TOP / "examples" / "rust" / "target")
                 library = str(TOP / "rust" / "Cargo.toml")
                 options = ["--manifest-path", library, "--target-dir", target]
-                commands.append([*language.build, *options])
+                commands.append([*language.build[:-2], *options])
             for command in commands:
                 done = subprocess.run(
                     command,
@@ -102,6 +107,15 @@ def test_strategy_gives_the_trades_of_the_python_one_and_equal_bytes_each_time(
     # On a server that others use, a replay has subjects of its own, and the program follows it.
     shared = _run(name, env={"NATS_SERVER": nats_server.url})
     assert shared["events_digest"] == other["events_digest"]
+
+
+@pytest.mark.timeout(1500)
+@pytest.mark.parametrize("name", LANGUAGES)
+def test_each_order_of_the_demo_has_one_connected_trace(
+    build: Build, tmp_path: Path, name: str
+) -> None:
+    build(name)
+    has_one_trace_for_each_order(f"{TOP / 'examples/demo/app.py'}:{name}", tmp_path)
 
 
 @pytest.mark.timeout(1500)
@@ -193,6 +207,14 @@ async def test_strategy_carries_the_trace_of_a_bar_on(
     program = await asyncio.to_thread(build, name)
     runner = [shutil.which(part) or part for part in LANGUAGES[name].runner]
     await carries_the_trace_on(nats_server.url, [*runner, str(program), "AAPL"], {})
+
+
+@pytest.mark.timeout(1500)
+@pytest.mark.parametrize("name", LANGUAGES)
+def test_operator_pauses_resumes_and_stops_the_strategy_of_a_live_app(
+    build: Build, tmp_path: Path, name: str
+) -> None:
+    obeys_an_operator(tmp_path, _command(name, build(name)))
 
 
 @pytest.mark.timeout(1500)

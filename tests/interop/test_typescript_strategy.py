@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.demo_traces import has_one_trace_for_each_order
+from support.live_app import obeys_an_operator
 from support.running import ingenium
 from support.service_answers import is_listed_as_service
 from support.signing_in import KINDS, answers_over_tls, refuses_strangers
@@ -113,6 +115,13 @@ def test_typescript_strategy_gives_the_trades_of_the_python_one(
     assert typescript == python
 
 
+@pytest.mark.timeout(400)
+def test_each_order_of_the_demo_with_a_typescript_strategy_has_one_connected_trace(
+    examples: Path,
+) -> None:
+    has_one_trace_for_each_order(f"{examples / 'demo/app.py'}:typescript", examples)
+
+
 @pytest.mark.timeout(300)
 async def test_typescript_strategy_asked_to_stop_handles_and_sends_what_has_reached_it(
     examples: Path, nats_server: EmbeddedServer
@@ -199,6 +208,13 @@ async def test_typescript_strategy_carries_the_trace_of_a_bar_on(
     program = str(examples / "typescript" / "dist" / "main.js")
     command = [need_program("node"), program, "--symbols", "AAPL"]
     await carries_the_trace_on(nats_server.url, command, {"PATH": os.environ["PATH"]})
+
+
+@pytest.mark.timeout(200)
+def test_operator_pauses_resumes_and_stops_the_typescript_strategy_of_a_live_app(
+    examples: Path, tmp_path: Path
+) -> None:
+    obeys_an_operator(tmp_path, _command(examples))
 
 
 async def test_typescript_strategy_is_listed_as_a_service_with_its_numbers(

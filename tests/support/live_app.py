@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
+
+from support.running import running, until
 
 from ingenium.config import Settings
 from ingenium.operations.apps import find_app
+from ingenium.operations.component_services import RunningComponent, services_of
+from ingenium.operations.component_services import command as send_command
 from ingenium.operations.status import AppStatus, status_of
 
-__all__ = ["APP", "WITH_GO", "status_in"]
+__all__ = [
+    "APP",
+    "commands_reach",
+    "obeys_an_operator",
+    "services_in",
+    "status_in",
+    "with_program",
+]
 
 APP = """
 import asyncio, os
@@ -54,17 +66,69 @@ def app():
                    max_orders_per_second=None, duplicate_seconds=None, price_collar=None))
 """
 
-WITH_GO = """
+_WITH_PROGRAM = """
 from ingenium import External
 
-def with_go():
+def with_program():
     made = app()
     return App(name="live", ingestors=made.ingestors, portfolio=made.portfolio,
                executor=made.executor, risk=made.risk,
                strategies=[*made.strategies, External(
-                   "strategy", ["./strategy", "-symbols", "AAPL"], name="go-rsi",
-                   symbols=["AAPL"])])
+                   "strategy", {command}, name="rsi", symbols=["AAPL"])])
 """
+
+
+def with_program(command: Sequence[str]) -> str:
+    """Return the app with a further strategy ``rsi`` in its function ``with_program``."""
+    return APP + _WITH_PROGRAM.format(command=list(command))
+
+
+def obeys_an_operator(folder: Path, command: Sequence[str]) -> None:
+    """Run the app with a program as a strategy on AAPL, and pause, resume and stop that.
+
+    Args:
+        folder: Where the app runs.
+        command: Starts the program.
+    """
+    (folder / "app.py").write_text(with_program(command))
+    with running("run", "app.py:with_program", cwd=folder) as app:
+        app.until_line("all is ready")
+        until(lambda: _handled(folder) > 3, "the program handles bars")
+        commands_reach(folder)
+    # What stops a program does not fail it, and nothing starts it again.
+    assert "started again" not in app.out + app.err
+    assert "is stopped by an operator" in app.out + app.err
+    assert "cannot reach the server" not in app.out + app.err
+
+
+def commands_reach(folder: Path) -> None:
+    """Pause, resume and stop ``rsi`` of the app that runs in a folder."""
+
+    def say(what: str) -> bool:
+        place = find_app(Settings(data_directory=folder / ".ingenium"), "live")
+        return asyncio.run(send_command(place, "rsi", what, "ann@trader-1")).paused
+
+    assert say("pause")
+    before = services_in(folder)["rsi"].handled
+    others = services_in(folder)["turns"].handled
+    until(lambda: services_in(folder)["turns"].handled > others + 5, "the other strategy goes on")
+    assert services_in(folder)["rsi"].handled == before
+    assert not say("resume")
+    until(lambda: services_in(folder)["rsi"].handled > before, "it handles bars again")
+    say("stop")
+    until(lambda: "rsi" not in services_in(folder), "it has ended")
+    assert "turns" in services_in(folder)
+
+
+def _handled(folder: Path) -> int:
+    row = services_in(folder).get("rsi")
+    return row.handled if row else 0
+
+
+def services_in(folder: Path) -> dict[str, RunningComponent]:
+    """Return the components of the app that runs in a folder, as services."""
+    place = find_app(Settings(data_directory=folder / ".ingenium"), "live")
+    return {row.name: row for row in asyncio.run(services_of(place))}
 
 
 def status_in(folder: Path) -> AppStatus:

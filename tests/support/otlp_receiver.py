@@ -64,7 +64,10 @@ def receiving() -> Iterator[Received]:
 
     class Collector(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            if self.headers.get("Transfer-Encoding") == "chunked":
+                body = b"".join(iter(self.chunk, b""))
+            else:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
             if self.headers.get("Content-Encoding") == "gzip":
                 body = gzip.decompress(body)
             {
@@ -76,6 +79,12 @@ def receiving() -> Iterator[Received]:
             self.send_header("Content-Type", "application/x-protobuf")
             self.send_header("Content-Length", "0")
             self.end_headers()
+
+        def chunk(self) -> bytes:
+            """Read the next chunk of a body; empty at its end."""
+            chunk = self.rfile.read(int(self.rfile.readline(), 16))
+            self.rfile.readline()
+            return chunk
 
         def log_message(self, *_args: object) -> None:
             """Print nothing."""

@@ -1,4 +1,4 @@
-"""Checks that a strategy in another language is listed as a NATS micro service (ADR-32)."""
+"""Checks that a strategy in another language is a NATS micro service (ADR-32), with commands."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+import pytest
 
 from ingenium import DataEvent, Ohlc, encode
 from ingenium.bus import NatsBus
 from ingenium.bus.nats.options import NatsOptions
-from ingenium.bus.nats.service_requests import ask_services
+from ingenium.bus.nats.service_requests import ask_services, request_answer
+from ingenium.errors import ConfigError
 from ingenium.operations.component_services import RunningComponent, read_services
 from ingenium.subjects.space import SubjectSpace
 
@@ -20,6 +22,8 @@ __all__ = ["is_listed_as_service"]
 
 LIMIT_SECONDS = 60
 APP, NAME, PREFIX = "listed", "tested", "desk"
+SUBJECT = "ingenium.ingestor.data.aapl"
+COMMANDS = ("pause", "resume", "stop")
 BARS = 3
 
 
@@ -36,6 +40,48 @@ async def _answer(bus: NatsBus, verb: str, name: str = "") -> dict[str, Any]:
     [payload] = await ask_services(bus, verb, name)
     answer: dict[str, Any] = msgspec.json.decode(payload)
     return answer
+
+
+def _bar(close: int) -> DataEvent:
+    return DataEvent(
+        id=f"data_{close}",
+        type="data.type.ohlc",
+        symbol="AAPL",
+        timestamp=f"2024-01-03T14:3{close}:00Z",
+        ohlc=Ohlc(close=str(close)),
+    )
+
+
+def _subject(row: RunningComponent, what: str) -> str:
+    return f"{PREFIX}._ingenium.{APP}.command.{NAME}.{row.instance}.{what}"
+
+
+async def _obeys(bus: NatsBus, row: RunningComponent) -> None:
+    """Pause, resume and stop the strategy, and try what is no command."""
+
+    async def say(what: str, payload: bytes = b'{"Sender":"ann@trader-1"}') -> Any:
+        return msgspec.json.decode(await request_answer(bus, _subject(row, what), payload, NAME))
+
+    for odd in (b"", b"[]", b"{}", b'{"Sender":7}', b'{"Sender":"ann","Level":"debug"}'):
+        with pytest.raises(ConfigError, match="it needs a Sender, and nothing else"):
+            await say("stop", odd)
+    # The server could be made to send this in the place of an operator.
+    stop = _subject(row, "stop")
+    await bus.client.publish(stop, b'{"Sender":"ann"}', "not.an.inbox")
+    await bus.client.publish(
+        stop, b'{"Sender":"ann"}', "_INBOX.answer", headers={"Nats-Stream": "INGENIUM"}
+    )
+    said = {"component": NAME, "instance": row.instance, "stopping": False}
+    assert await say("pause") == said | {"paused": True}
+    await bus.publish(SUBJECT, encode(_bar(8)))
+    paused = await _row(bus, row.handled)
+    assert (paused.paused, paused.problem) == (True, "paused by an operator")
+    assert await say("resume") == said | {"paused": False}
+    await bus.publish(SUBJECT, encode(_bar(9)))
+    # The bar that came during the pause has passed it.
+    resumed = await _row(bus, row.handled + 1)
+    assert (resumed.handled, resumed.paused, resumed.problem) == (row.handled + 1, False, "")
+    assert await say("stop") == said | {"paused": False, "stopping": True}
 
 
 async def is_listed_as_service(
@@ -60,18 +106,9 @@ async def _check(bus: NatsBus, command: Sequence[str], env: dict[str, str], lang
     process = await asyncio.create_subprocess_exec(*command, env=env | settings)
     try:
         await _row(bus, 0)
-        subject = "ingenium.ingestor.data.aapl"
         for close in range(1, BARS + 1):
-            time = f"2024-01-03T14:3{close}:00Z"
-            bar = DataEvent(
-                id=f"data_{close}",
-                type="data.type.ohlc",
-                symbol="AAPL",
-                timestamp=time,
-                ohlc=Ohlc(close=str(close)),
-            )
-            await bus.publish(subject, encode(bar))
-        await bus.publish(subject, b"{")
+            await bus.publish(SUBJECT, encode(_bar(close)))
+        await bus.publish(SUBJECT, b"{")
         row = await _row(bus, BARS + 1)
         assert (row.name, row.role, row.language, row.state) == (
             NAME,
@@ -102,8 +139,10 @@ async def _check(bus: NatsBus, command: Sequence[str], env: dict[str, str], lang
                 assert answer["description"] == f"strategy {NAME} of {APP}"
             if verb != "PING":
                 assert answer["endpoints"][0]["subject"] == row.subjects[0]
+                subjects = {each["name"]: each["subject"] for each in answer["endpoints"][1:]}
+                assert subjects == {name: _subject(row, name) for name in COMMANDS}
         assert identity["version"].count(".") == 2
-        process.terminate()
+        await _obeys(bus, row)
         async with asyncio.timeout(LIMIT_SECONDS):
             assert await process.wait() == 0
         assert await read_services(bus, APP) == []

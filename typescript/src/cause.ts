@@ -20,10 +20,14 @@ export class Cause {
   private sent = 0;
   private nameless = 0;
 
-  /** Begins with an event; another handler of the same message goes on with it. */
-  begin(message: { data: Uint8Array }, event: object): void {
+  /**
+   * Begins with an event; another handler of the same message goes on with it.
+   *
+   * @returns the id that it begins with; undefined where it goes on
+   */
+  begin(message: { data: Uint8Array }, event: object): string | undefined {
     if (this.message === message) {
-      return;
+      return undefined;
     }
     this.end();
     const { id, timestamp } = event as Stamped;
@@ -37,6 +41,7 @@ export class Cause {
       const text = new TextDecoder().decode(message.data);
       this.id = makeId("cause", text, at, String(this.nameless));
     }
+    return this.id;
   }
 
   end(): void {

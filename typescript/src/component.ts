@@ -12,11 +12,11 @@ import { readAs, writeAs } from "./codec.js";
 import { DataEventSchema, SignalEventSchema } from "./gen/ingenium/v1/events_pb.js";
 import { LockstepReportSchema } from "./gen/ingenium/v1/lockstep_pb.js";
 import { type ComponentStatus, ComponentStatusSchema } from "./gen/ingenium/v1/status_pb.js";
-import { Runner } from "./runner.js";
+import { type Command, Runner } from "./runner.js";
 import { JSON_TYPE, onServer, optionsFor, type Settings, settingsFrom } from "./settings.js";
 import { Status } from "./status.js";
 import { channelOf, covers, DATA, dataSubject, type Kind, kindOf, subjectOf } from "./subjects.js";
-import { TRACEPARENT, Traces } from "./trace.js";
+import { type Span, TRACEPARENT, Traces } from "./trace.js";
 
 /** What a component does in its app. */
 export type Role = "ingestor" | "strategy" | "portfolio" | "executor";
@@ -135,8 +135,10 @@ export class Component {
         this.calls.lastError = String(error);
         return;
       }
-      this.cause.begin(message, event);
-      this.traces.begin(message.headers?.get(TRACEPARENT) ?? "", event);
+      const id = this.cause.begin(message, event);
+      if (id !== undefined) {
+        this.traces.begin(message.headers?.get(TRACEPARENT) ?? "", event, id);
+      }
       this.status.note(schema.typeName, event);
       return handler(event, this, message);
     };
@@ -145,6 +147,15 @@ export class Component {
     } else {
       this.exact.set(subject, [...(this.exact.get(subject) ?? []), take]);
     }
+    return this;
+  }
+
+  /**
+   * Has a function called for each span of a sampled trace, between two events: it must not wait.
+   * Without it, a component carries the header traceparent on and makes no spans.
+   */
+  onSpan(take: (span: Span) => void): this {
+    this.traces.export = take;
     return this;
   }
 
@@ -187,7 +198,8 @@ export class Component {
     }
     own.set("Ingenium-Source", this.name);
     own.set("Content-Type", contentType);
-    const trace = typeof id === "string" && id !== "" ? this.traces.headerOf(event, id) : undefined;
+    const trace =
+      typeof id === "string" && id !== "" ? this.traces.headerOf(event, id, subject) : undefined;
     if (trace) {
       own.set(TRACEPARENT, trace);
     }
@@ -212,6 +224,16 @@ export class Component {
   /** @internal */
   get waiting(): number {
     return this.runner.waitingCount;
+  }
+
+  /** @internal */
+  get isPaused(): boolean {
+    return this.runner.isPaused;
+  }
+
+  /** Acts upon a command of an operator; returns why it cannot, if so. @internal */
+  obey(command: Command): string {
+    return this.runner.obey(command);
   }
 
   /**

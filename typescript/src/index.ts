@@ -9,4 +9,4 @@ export * from "./gen/ingenium/v1/events_pb.js";
 export { makeId } from "./ids.js";
 export { type Settings, settingsFrom } from "./settings.js";
 export { checkSymbol, dataSubject } from "./subjects.js";
-export { processSpanId, sendSpanId, traceId } from "./trace.js";
+export { processSpanId, sendSpanId, type Span, traceId } from "./trace.js";

@@ -3,24 +3,35 @@ import type { Msg, Subscription } from "@nats-io/transport-node";
 import { read } from "./codec.js";
 import { type Component, count, patternsOf } from "./component.js";
 import { type LockstepGrant, LockstepGrantSchema } from "./gen/ingenium/v1/lockstep_pb.js";
+import { Pause } from "./pause.js";
 import { fromServer, onServer } from "./settings.js";
 import { covers, type Kind, kindOf } from "./subjects.js";
+import { now } from "./trace.js";
 
 const LIMIT_MS = 10_000;
 const STEPS = ["data", "executions", "signals"] as const;
+
+/** What an operator may have a component do. */
+export const COMMANDS = ["pause", "resume", "stop"] as const;
+export type Command = (typeof COMMANDS)[number];
 
 /** Hands a component one message at a time, and keeps it in step with a replay. */
 export class Runner {
   // One queue for all subjects, so that one event is handled at a time and in order.
   private arrived: Msg[] = [];
   private readonly waiting = new Map<Kind, Msg[]>(STEPS.map((kind) => [kind, []]));
+  private readonly pause = new Pause();
   private granted: LockstepGrant | undefined;
   private wake: () => void = () => {};
   private stopping = false;
   private ended = false;
   private problem: Error | undefined;
 
-  constructor(private readonly component: Component) {}
+  private readonly grants: string;
+
+  constructor(private readonly component: Component) {
+    this.grants = `_ingenium.${component.settings.app}.grant`;
+  }
 
   async run(): Promise<void> {
     const { nats } = this.component;
@@ -38,7 +49,23 @@ export class Runner {
 
   /** How many messages have arrived and are not taken. */
   get waitingCount(): number {
-    return this.arrived.length;
+    return this.arrived.length + this.pause.waiting;
+  }
+
+  get isPaused(): boolean {
+    return this.pause.isOn;
+  }
+
+  /** Acts upon a command of an operator; returns why it cannot, if so. */
+  obey(command: Command): string {
+    if (command === "pause" && this.granted) {
+      return "a replay cannot be paused";
+    }
+    if (command !== "stop") {
+      this.pause.isOn = command === "pause";
+      this.wake();
+    }
+    return "";
   }
 
   private async loop(subscriptions: Subscription[]): Promise<void> {
@@ -53,8 +80,11 @@ export class Runner {
       return;
     }
     // The server answers after all that it sent before, so that is here then.
-    await this.reached(Promise.all(subscriptions.map((each) => each.drain())));
+    // The server has ended the one for grants where nobody may hear of a replay.
+    const open = subscriptions.filter((each) => !each.isClosed());
+    await this.reached(Promise.all(open.map((each) => each.drain())));
     await this.takeAll();
+    this.pause.end();
     if (this.granted) {
       this.component.sendReport();
     }
@@ -83,12 +113,11 @@ export class Runner {
   private subscribe(): Subscription[] {
     const { nats, settings, role, exact, wild } = this.component;
     const patterns = patternsOf(role, exact.keys(), wild.map((each) => each.pattern));
-    const grants = `_ingenium.${settings.app}.grant`;
-    return [grants, ...patterns].map((subject) => {
+    return [this.grants, ...patterns].map((subject) => {
       const callback = (error: Error | null, message: Msg): void => {
         if (!error) {
           this.arrived.push(message);
-        } else if (subject !== grants) {
+        } else if (subject !== this.grants) {
           // Who may not hear of a replay is in none.
           this.problem = new Error(`cannot receive ${subject}: ${error.message}`);
         }
@@ -108,19 +137,31 @@ export class Runner {
   }
 
   private async takeAll(): Promise<void> {
+    await this.takeHeld();
     while (this.arrived.length > 0 && !this.ended) {
       const messages = this.arrived;
       this.arrived = [];
       for (const message of messages) {
-        await this.take(message);
+        const subject = fromServer(this.component.settings, message.subject);
+        if (subject === this.grants || !this.pause.holds(message, kindOf(subject))) {
+          await this.take(message);
+        }
+        // A pause may have ended while a handler waited for something.
+        await this.takeHeld();
       }
+    }
+  }
+
+  private async takeHeld(): Promise<void> {
+    for (let next = this.pause.next(); next && !this.ended; next = this.pause.next()) {
+      await this.take(next);
     }
   }
 
   private async take(message: Msg): Promise<void> {
     const { settings, role } = this.component;
     const subject = fromServer(settings, message.subject);
-    if (subject === `_ingenium.${settings.app}.grant`) {
+    if (subject === this.grants) {
       return this.grant(message);
     }
     const kind = kindOf(subject);
@@ -168,7 +209,8 @@ export class Runner {
   private async handle(message: Msg, subject: string, kind: Kind | undefined): Promise<void> {
     const { component } = this;
     const wild = component.wild.filter((each) => covers(each.pattern, subject));
-    const began = performance.now();
+    const began = now();
+    let failure: unknown;
     try {
       for (const take of [...(component.exact.get(subject) ?? []), ...wild.map((w) => w.take)]) {
         const pending = take(message);
@@ -177,14 +219,15 @@ export class Runner {
         }
       }
     } catch (error) {
+      failure = error ?? "nothing was thrown";
       const what = error instanceof Error ? error.message : String(error);
       const who = `${component.role} '${component.name}'`;
       throw new Error(`${who} failed on ${subject}: ${what}`, { cause: error });
     } finally {
-      component.calls.milliseconds += performance.now() - began;
+      component.calls.milliseconds += now() - began;
       // Readable or not, and for what failed the report says why.
       component.cause.end();
-      component.traces.end();
+      component.traces.end(component, subject, kind, began, failure);
       count(component.report, kind, "Handled");
     }
   }

@@ -79,6 +79,7 @@ export class Status {
   private now(state: string): ComponentStatus {
     const { report } = this.component;
     const { last } = this;
+    const problem = report.error || (this.component.isPaused ? "paused by an operator" : "");
     return create(ComponentStatusSchema, {
       ...this.base,
       state,
@@ -89,7 +90,7 @@ export class Status {
       waiting: this.component.waiting,
       ...(last && { lastEvent: last.event, lastTime: last.time }),
       ...(last?.symbol && { lastSymbol: last.symbol }),
-      ...(report.error && { problem: report.error }),
+      ...(problem && { problem }),
     });
   }
 }

@@ -1,11 +1,13 @@
 //! An RSI strategy on the Rust library of this repository, a full member of a replay.
 
 mod rsi;
+#[cfg(feature = "spans")]
+mod spans;
 
 use std::collections::HashMap;
 use std::env::args;
 
-use ingenium::{Error, LONG, SHORT, run_strategy};
+use ingenium::{Component, Error, LONG, Role, SHORT};
 
 use rsi::Rsi;
 
@@ -19,8 +21,11 @@ async fn main() -> Result<(), Error> {
     if symbols.is_empty() {
         return Err("no symbols: pass them, such as AAPL IBM".into());
     }
+    let mut component = Component::connect(Role::Strategy, "strategy").await?;
+    #[cfg(feature = "spans")]
+    let spans = spans::export(&mut component)?;
     let mut indexes: HashMap<String, Rsi> = HashMap::new();
-    run_strategy(&symbols, move |out, bar| {
+    component.on_bar(&symbols, move |out, bar| {
         let index = indexes.entry(bar.symbol.clone()).or_insert_with(|| Rsi::new(PERIOD));
         let value = index.update(bar.close);
         if value < BUY_BELOW {
@@ -29,6 +34,9 @@ async fn main() -> Result<(), Error> {
             out.signal(&bar.symbol, SHORT)?;
         }
         Ok(())
-    })
-    .await
+    })?;
+    let done = component.run().await;
+    #[cfg(feature = "spans")]
+    spans::end(spans);
+    done
 }

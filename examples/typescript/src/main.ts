@@ -1,7 +1,7 @@
 /** An RSI strategy on the TypeScript library of this repository, a full member of a replay. */
 import { parseArgs } from "node:util";
 
-import { runStrategy, Signal } from "@markwinter/ingenium";
+import { Component, Signal } from "@markwinter/ingenium";
 
 import { Rsi } from "./rsi.js";
 
@@ -22,7 +22,8 @@ const buyBelow = Number(values["buy-below"]);
 const sellAbove = Number(values["sell-above"]);
 const indexes = new Map(symbols.map((symbol) => [symbol, new Rsi(Number(values.period))]));
 
-await runStrategy(symbols, (bar, component) => {
+const component = await Component.connect("strategy", "strategy");
+component.onBar(symbols, (bar) => {
   const value = indexes.get(bar.symbol)?.update(bar.close) ?? NaN;
   if (value < buyBelow) {
     component.signal(bar.symbol, Signal.Long);
@@ -30,3 +31,12 @@ await runStrategy(symbols, (bar, component) => {
     component.signal(bar.symbol, Signal.Short);
   }
 });
+const { OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT } = process.env;
+// Without a collector, nothing of OpenTelemetry is loaded.
+const hasCollector = OTEL_EXPORTER_OTLP_ENDPOINT || OTEL_EXPORTER_OTLP_TRACES_ENDPOINT;
+const endSpans = hasCollector ? (await import("./traces.js")).exportSpans(component) : undefined;
+try {
+  await component.runUntilSignal();
+} finally {
+  await endSpans?.();
+}

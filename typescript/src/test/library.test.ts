@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { create, toBinary } from "@bufbuild/protobuf";
+import type { Msg } from "@nats-io/transport-node";
 
 import { barOf, formatDecimal, parseDecimal, parsePeriod, parseTime, formatTime } from "../bar.js";
 import { Cause } from "../cause.js";
@@ -14,9 +15,10 @@ import {
   SignalEventSchema,
 } from "../gen/ingenium/v1/events_pb.js";
 import { makeId, randomId } from "../ids.js";
+import { Pause } from "../pause.js";
 import { checkSettings, settingsFrom } from "../settings.js";
 import { covers, dataSubject } from "../subjects.js";
-import { processSpanId, sendSpanId, traceId, Traces } from "../trace.js";
+import { now, processSpanId, sendSpanId, type Span, traceId, Traces } from "../trace.js";
 
 // The ids are those that ingenium.ids.make_id gives in Python.
 test("ids are those of the Python SDK", () => {
@@ -163,20 +165,75 @@ test("ids of traces and spans are those of the Python SDK", () => {
   assert.equal(processSpanId("data_1", "rsi"), "efd9d9ef622ef158");
 });
 
+const SIGNALS = "ingenium.strategy.signal";
+const MAKER = { name: "ex", role: "executor" };
+
 test("what is sent is in the trace of its cause, and an execution in that of its order", () => {
   const traces = new Traces();
   const signal = create(SignalEventSchema);
   const fill = create(ExecutionEventSchema, { orderId: "order_1" });
-  assert.equal(traces.headerOf(signal, "data_1"), undefined);
-  traces.begin(`00-${TRACE}-${SPAN}-01`, create(OrderEventSchema, { id: "order_1" }));
-  assert.equal(traces.headerOf(signal, "data_1"), `00-${TRACE}-cf4e0bbc18bc0096-01`);
-  traces.end();
-  for (const header of ["", "nonsense", `ff-${TRACE}-${SPAN}-01`, `00-${TRACE}-${SPAN}-01-more`]) {
-    traces.begin(header, create(DataEventSchema));
-    assert.equal(traces.headerOf(signal, "data_1"), undefined);
+  const end = (): void => traces.end(MAKER, "ingenium.portfolio.order", "orders", now());
+  assert.equal(traces.headerOf(signal, "data_1", SIGNALS), undefined);
+  const header = `00-${TRACE}-${SPAN}-01`;
+  traces.begin(header, create(OrderEventSchema, { id: "order_1" }), "order_1");
+  assert.equal(traces.headerOf(signal, "data_1", SIGNALS), `00-${TRACE}-cf4e0bbc18bc0096-01`);
+  end();
+  for (const odd of ["", "nonsense", `ff-${TRACE}-${SPAN}-01`, `${header}-more`]) {
+    traces.begin(odd, create(DataEventSchema), "data_9");
+    assert.equal(traces.headerOf(signal, "data_1", SIGNALS), undefined);
   }
   const other = TRACE.replace("4", "5");
-  traces.begin(`00-${other}-${SPAN}-00`, create(DataEventSchema));
-  assert.equal(traces.headerOf(signal, "data_1"), `00-${other}-cf4e0bbc18bc0096-00`);
-  assert.equal(traces.headerOf(fill, "data_1"), `00-${TRACE}-cf4e0bbc18bc0096-01`);
+  traces.begin(`00-${other}-${SPAN}-00`, create(DataEventSchema), "data_9");
+  assert.equal(traces.headerOf(signal, "data_1", SIGNALS), `00-${other}-cf4e0bbc18bc0096-00`);
+  assert.equal(traces.headerOf(fill, "data_1", SIGNALS), `00-${TRACE}-cf4e0bbc18bc0096-01`);
+});
+
+test("span of an execution has the handling of its order as parent and a link to its cause", () => {
+  const spans: Span[] = [];
+  const traces = new Traces();
+  traces.export = (span) => spans.push(span);
+  traces.begin(`00-${TRACE}-${SPAN}-01`, create(OrderEventSchema, { id: "order_1" }), "order_1");
+  const failure = new Error("no market");
+  traces.end(MAKER, "ingenium.portfolio.order", "orders", now(), failure);
+  // A bar of another trace fills it.
+  traces.begin("", create(DataEventSchema), "data_9");
+  const fill = create(ExecutionEventSchema, { orderId: "order_1", symbol: "AAPL" });
+  traces.headerOf(fill, "exec_1", "ingenium.executor.execution");
+  traces.end(MAKER, "ingenium.ingestor.data.aapl", "data", now());
+  const [order, bar, execution, ...more] = spans;
+  assert.ok(order && bar && execution && more.length === 0);
+  assert.deepEqual(
+    [order.traceId, order.spanId, order.parentId, order.error],
+    [TRACE, processSpanId("order_1", "ex"), SPAN, failure],
+  );
+  assert.equal(bar.name, "process ingenium.ingestor.data.{symbol}");
+  assert.deepEqual([bar.traceId, bar.parentId], [traceId("data_9"), sendSpanId("data_9")]);
+  assert.deepEqual(
+    [execution.traceId, execution.spanId, execution.parentId, execution.link],
+    [TRACE, sendSpanId("exec_1"), order.spanId, { traceId: bar.traceId, spanId: bar.spanId }],
+  );
+  assert.equal(execution.attributes["ingenium.order.id"], "order_1");
+  assert.equal(execution.attributes["ingenium.symbol"], "AAPL");
+});
+
+test("quiet market data and traces that are not sampled have no spans", () => {
+  const traces = new Traces();
+  traces.export = (): never => assert.fail("there is a span");
+  traces.begin("", create(DataEventSchema), "data_1");
+  traces.end(MAKER, "ingenium.ingestor.data.aapl", "data", now());
+  traces.begin(`00-${TRACE}-${SPAN}-00`, create(DataEventSchema), "data_2");
+  traces.end(MAKER, "ingenium.ingestor.data.aapl", "data", now(), new Error("broken"));
+});
+
+test("paused component holds back what is not market data, in order", () => {
+  const pause = new Pause();
+  const order = {} as Msg;
+  assert.equal(pause.holds(order, "orders"), false);
+  pause.isOn = true;
+  assert.equal(pause.holds({} as Msg, "data"), true);
+  assert.equal(pause.holds(order, "orders"), true);
+  assert.deepEqual([pause.waiting, pause.next()], [1, undefined]);
+  pause.isOn = false;
+  assert.equal(pause.next(), order);
+  assert.equal(pause.next(), undefined);
 });

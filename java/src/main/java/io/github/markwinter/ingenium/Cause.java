@@ -15,10 +15,13 @@ final class Cause {
   private int sent;
   private int nameless;
 
-  /** Begins with an event; another handler of the same message goes on with it. */
-  void begin(Object message, Message event, byte[] payload) {
+  /**
+   * Begins with an event; another handler of the same message goes on with it. Returns the id that it
+   * begins with, null where it goes on.
+   */
+  String begin(Object message, Message event, byte[] payload) {
     if (this.message == message) {
-      return;
+      return null;
     }
     end();
     this.message = message;
@@ -31,6 +34,7 @@ final class Cause {
       String text = new String(payload, StandardCharsets.UTF_8);
       id = Ids.make("cause", text, at, String.valueOf(nameless));
     }
+    return id;
   }
 
   void end() {

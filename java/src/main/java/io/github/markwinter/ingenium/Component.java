@@ -9,8 +9,10 @@ import io.nats.client.impl.Headers;
 import java.io.IOException;
 import java.security.GeneralSecurityException;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
 
 /**
  * One part of an app that is connected: it publishes, and with {@link #run} it handles what arrives,
@@ -30,13 +32,17 @@ public final class Component implements Publisher, AutoCloseable {
   final Status status;
   private final Runner runner;
   private final Cause cause = new Cause();
-  private final Traces traces = new Traces();
+  final Commands commands = new Commands(this);
+  private final Traces traces;
+  private final Consumer<Span> export;
 
-  private Component(Settings settings, Role role, Routes routes)
+  private Component(Settings settings, Role role, Routes routes, Consumer<Span> export)
       throws IOException, InterruptedException, GeneralSecurityException {
     this.settings = settings;
     this.role = role;
     this.routes = routes;
+    this.export = export;
+    this.traces = new Traces(settings.component(), role.word(), export != null);
     this.report = new Report(settings.component(), role.word());
     this.status = new Status(this);
     this.runner = new Runner(this);
@@ -86,6 +92,8 @@ public final class Component implements Publisher, AutoCloseable {
     private final Role role;
     private final Settings settings;
     private final Routes routes = new Routes();
+    private Consumer<Span> export;
+    private AutoCloseable last;
 
     private Builder(Role role, Settings settings) {
       this.role = role;
@@ -152,6 +160,29 @@ public final class Component implements Publisher, AutoCloseable {
     }
 
     /**
+     * Has a function called for each span of a sampled trace, between two events: it must not wait.
+     * Without it, a component carries the header traceparent on and makes no spans.
+     *
+     * @param export takes a span
+     * @return this
+     */
+    public Builder onSpan(Consumer<Span> export) {
+      this.export = export;
+      return this;
+    }
+
+    /**
+     * Has something closed when {@link #run} is over, before a process that was asked to stop ends.
+     *
+     * @param last such as an exporter with spans left
+     * @return this
+     */
+    public Builder closeAtEnd(AutoCloseable last) {
+      this.last = last;
+      return this;
+    }
+
+    /**
      * Connects. Run or close the component.
      *
      * @return the component
@@ -160,7 +191,7 @@ public final class Component implements Publisher, AutoCloseable {
      * @throws GeneralSecurityException a certificate or key cannot be used
      */
     public Component connect() throws IOException, InterruptedException, GeneralSecurityException {
-      return new Component(settings, role, routes);
+      return new Component(settings, role, routes, export);
     }
 
     /**
@@ -172,7 +203,7 @@ public final class Component implements Publisher, AutoCloseable {
     public void run() throws Exception {
       Component component = connect();
       StopSignal signal = new StopSignal(component::stop);
-      try (signal) {
+      try (signal; AutoCloseable end = last) {
         component.run();
         signal.succeed();
       }
@@ -202,7 +233,7 @@ public final class Component implements Publisher, AutoCloseable {
     String subject = Subjects.of(event);
     Message complete = cause.complete(name(), event);
     String id = Subjects.text(complete, "id");
-    send(subject, complete, id, settings.contentType(), traces.headerOf(complete, id));
+    send(subject, complete, id, settings.contentType(), traces.headerOf(complete, id, subject));
     report.countSent(Subjects.Kind.of(subject));
     if (role == Role.INGESTOR) {
       status.note(complete);
@@ -248,17 +279,27 @@ public final class Component implements Publisher, AutoCloseable {
     return runner.waiting();
   }
 
+  boolean isPaused() {
+    return runner.isPaused();
+  }
+
   synchronized void begin(io.nats.client.Message message, Message event) {
-    cause.begin(message, event, message.getData());
-    Headers headers = message.getHeaders();
-    traces.begin(headers == null ? null : headers.getFirst(Traces.TRACEPARENT), event);
+    String id = cause.begin(message, event, message.getData());
+    if (id != null) {
+      Headers headers = message.getHeaders();
+      traces.begin(headers == null ? null : headers.getFirst(Traces.TRACEPARENT), event, id);
+    }
     status.note(event);
   }
 
-  synchronized void endOfMessage(Subjects.Kind kind) {
-    cause.end();
-    traces.end();
-    report.countHandled(kind);
+  void endOfMessage(String subject, Subjects.Kind kind, Instant start, Exception failure) {
+    List<Span> spans;
+    synchronized (this) {
+      cause.end();
+      spans = traces.end(subject, kind, start, failure);
+      report.countHandled(kind);
+    }
+    spans.forEach(span -> export.accept(span));
   }
 
   /**

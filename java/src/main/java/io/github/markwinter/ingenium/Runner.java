@@ -8,6 +8,7 @@ import io.nats.client.Consumer;
 import io.nats.client.Dispatcher;
 import io.nats.client.ErrorListener;
 import io.nats.client.Message;
+import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.EnumMap;
 import java.util.List;
@@ -33,6 +34,7 @@ final class Runner implements ErrorListener {
   // One queue for all that happens, so that one event is handled at a time and in order.
   private final BlockingQueue<Task> arrived = new LinkedBlockingQueue<>();
   private final Map<Subjects.Kind, Queue<Message>> waiting = new EnumMap<>(Subjects.Kind.class);
+  private final Pause pause = new Pause();
   private LockstepGrant granted;
   private volatile boolean stopping;
   private boolean ended;
@@ -53,6 +55,11 @@ final class Runner implements ErrorListener {
       dispatcher.subscribe(
           component.settings.onServer(pattern), message -> arrived.add(() -> take(message)));
     }
+    for (String command : Commands.NAMES) {
+      // In the same queue, so that a pause is for what has arrived after it.
+      dispatcher.subscribe(
+          component.commands.subject(command), message -> arrived.add(() -> command(message)));
+    }
     connection.flush(Component.LIMIT);
     component.sendReport(""); // ready
     component.status.start();
@@ -65,7 +72,11 @@ final class Runner implements ErrorListener {
 
   /** How many messages have arrived and are not taken. */
   int waiting() {
-    return arrived.size();
+    return arrived.size() + pause.waiting();
+  }
+
+  boolean isPaused() {
+    return pause.isOn();
   }
 
   private void loop(Dispatcher dispatcher) throws Exception {
@@ -86,6 +97,7 @@ final class Runner implements ErrorListener {
     for (Task next = arrived.poll(); next != null; next = arrived.poll()) {
       next.run();
     }
+    pause.end();
     if (granted != null) {
       component.sendReport("");
     }
@@ -94,6 +106,25 @@ final class Runner implements ErrorListener {
   void stop() {
     stopping = true;
     arrived.add(NOTHING);
+  }
+
+  private void command(Message message) throws Exception {
+    component.commands.answer(message, this::obey);
+    for (Message next = pause.next(); next != null; next = pause.next()) {
+      take(next);
+    }
+  }
+
+  private String obey(String command) {
+    if (command.equals("pause") && granted != null) {
+      return "a replay cannot be paused";
+    }
+    if (command.equals("stop")) {
+      stop();
+    } else {
+      pause.set(command.equals("pause"));
+    }
+    return "";
   }
 
   private void grant(Message message) throws Exception {
@@ -115,6 +146,9 @@ final class Runner implements ErrorListener {
 
   private void take(Message message) throws Exception {
     Subjects.Kind kind = Subjects.Kind.of(component.settings.fromServer(message.getSubject()));
+    if (pause.holds(message, kind)) {
+      return;
+    }
     // On live data there are no grants.
     if (granted != null && component.role == Role.PORTFOLIO && waiting.containsKey(kind)) {
       waiting.get(kind).add(message);
@@ -145,17 +179,20 @@ final class Runner implements ErrorListener {
 
   private void handle(Message message, Subjects.Kind kind) throws Exception {
     String subject = component.settings.fromServer(message.getSubject());
+    Instant start = Instant.now();
     long began = System.nanoTime();
+    Exception failure = null;
     try {
       component.routes.dispatch(component, subject, message);
     } catch (Exception error) {
+      failure = error;
       throw new IllegalStateException(
           component.role.word() + " '" + component.name() + "' failed on " + subject + ": " + error,
           error);
     } finally {
       component.report.countTime(System.nanoTime() - began);
       // Readable or not, and for what failed the report says why.
-      component.endOfMessage(kind);
+      component.endOfMessage(subject, kind, start, failure);
     }
   }
 

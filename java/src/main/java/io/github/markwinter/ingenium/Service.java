@@ -4,16 +4,18 @@ import com.google.protobuf.util.Timestamps;
 import io.github.markwinter.ingenium.v1.ComponentStatus;
 import io.nats.client.Dispatcher;
 import io.nats.client.Message;
+import io.nats.client.support.JsonValue;
 import io.nats.client.support.JsonValueUtils;
 import io.nats.client.support.JsonValueUtils.MapBuilder;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
 
 /**
- * Lists a component as a NATS micro service (ADR-32), whose id is the life of its status. Its one
- * endpoint stands for all that it handles.
+ * Lists a component as a NATS micro service (ADR-32), whose id is the life of its status. Its first
+ * endpoint stands for all that it handles; the others are the commands of an operator to this start.
  */
 final class Service {
   private static final Map<String, String> TYPES =
@@ -81,15 +83,33 @@ final class Service {
             .put("queue_group", "");
     if (verb.equals("INFO")) {
       String whose = now.getRole() + " " + now.getComponent() + " of " + now.getApp();
-      answer.put("description", whose).put("endpoints", List.of(endpoint.toJsonValue()));
+      answer.put("description", whose).put("endpoints", endpoints(endpoint));
     } else if (verb.equals("STATS")) {
       putNumbers(endpoint, now);
       endpoint.put("data", data(now));
       answer
           .put("started", Timestamps.toString(now.getStartTime()))
-          .put("endpoints", List.of(endpoint.toJsonValue()));
+          .put("endpoints", endpoints(endpoint));
     }
     return answer;
+  }
+
+  private List<JsonValue> endpoints(MapBuilder events) {
+    List<JsonValue> all = new ArrayList<>(List.of(events.toJsonValue()));
+    for (String command : Commands.NAMES) {
+      all.add(
+          JsonValueUtils.mapBuilder()
+              .put("name", command)
+              .put("subject", component.commands.subject(command))
+              .put("queue_group", "")
+              .put("num_requests", component.commands.taken(command))
+              .put("num_errors", 0)
+              .put("last_error", "")
+              .put("processing_time", 0)
+              .put("average_processing_time", 0)
+              .toJsonValue());
+    }
+    return all;
   }
 
   private void putNumbers(MapBuilder to, ComponentStatus now) {
@@ -107,6 +127,7 @@ final class Service {
     return JsonValueUtils.mapBuilder()
         .put("state", now.getState())
         .put("problem", now.getProblem())
+        .put("paused", component.isPaused())
         .put("handled", now.getHandled())
         .put("sent", now.getSent())
         .put("failed", calls.failed())

@@ -44,6 +44,11 @@ final class Status {
             .build();
   }
 
+  /** Tells this start of the component from all others. */
+  String life() {
+    return base.getLife();
+  }
+
   private static String host() {
     try {
       return InetAddress.getLocalHost().getHostName();
@@ -98,6 +103,9 @@ final class Status {
     component.report.describe(status);
     status.setWaiting(component.waiting());
     Last known = last;
+    if (status.getProblem().isEmpty() && component.isPaused()) {
+      status.setProblem("paused by an operator");
+    }
     if (known != null) {
       status.setLastEvent(known.event()).setLastTime(known.time());
       if (!known.symbol().isEmpty()) {

@@ -14,6 +14,8 @@ import io.github.markwinter.ingenium.v1.ExecutionEvent;
 import io.github.markwinter.ingenium.v1.Ohlc;
 import io.github.markwinter.ingenium.v1.OrderEvent;
 import io.github.markwinter.ingenium.v1.SignalEvent;
+import io.nats.client.Message;
+import io.nats.client.impl.NatsMessage;
 import java.math.BigDecimal;
 import java.time.Duration;
 import java.time.Instant;
@@ -177,24 +179,93 @@ final class LibraryTest {
     assertEquals("efd9d9ef622ef158", Traces.processSpanId("data_1", "rsi"));
   }
 
+  private static final String TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
+  private static final String SPAN = "00f067aa0ba902b7";
+  private static final String HEADER = "00-" + TRACE + "-" + SPAN + "-01";
+  private static final OrderEvent ORDER = OrderEvent.newBuilder().setId("order_1").build();
+  private static final DataEvent BAR = DataEvent.getDefaultInstance();
+
   @Test
   void whatIsSentIsInTheTraceOfItsCauseAndAnExecutionInThatOfItsOrder() {
-    String trace = "4bf92f3577b34da6a3ce929d0e0e4736";
-    String other = "5bf92f3577b34da6a3ce929d0e0e4736";
-    String span = "00f067aa0ba902b7";
-    Traces traces = new Traces();
+    String other = "5" + TRACE.substring(1);
+    Traces traces = new Traces("ex", "executor", false);
     SignalEvent signal = SignalEvent.getDefaultInstance();
     ExecutionEvent fill = ExecutionEvent.newBuilder().setOrderId("order_1").build();
-    assertNull(traces.headerOf(signal, "data_1"));
-    traces.begin("00-" + trace + "-" + span + "-01", OrderEvent.newBuilder().setId("order_1").build());
-    assertEquals("00-" + trace + "-cf4e0bbc18bc0096-01", traces.headerOf(signal, "data_1"));
-    traces.end();
-    for (String header : List.of("", "nonsense", "ff-" + trace + "-" + span + "-01")) {
-      traces.begin(header, DataEvent.getDefaultInstance());
-      assertNull(traces.headerOf(signal, "data_1"));
+    assertNull(traces.headerOf(signal, "data_1", Subjects.SIGNAL));
+    traces.begin(HEADER, ORDER, "order_1");
+    String expected = "00-" + TRACE + "-cf4e0bbc18bc0096-01";
+    assertEquals(expected, traces.headerOf(signal, "data_1", Subjects.SIGNAL));
+    traces.end("ingenium.portfolio.order", Subjects.Kind.ORDER, Instant.now(), null);
+    for (String header : List.of("", "nonsense", "ff-" + HEADER.substring(3), HEADER + "-more")) {
+      traces.begin(header, BAR, "data_9");
+      assertNull(traces.headerOf(signal, "data_1", Subjects.SIGNAL));
     }
-    traces.begin("00-" + other + "-" + span + "-00", DataEvent.getDefaultInstance());
-    assertEquals("00-" + other + "-cf4e0bbc18bc0096-00", traces.headerOf(signal, "data_1"));
-    assertEquals("00-" + trace + "-cf4e0bbc18bc0096-01", traces.headerOf(fill, "data_1"));
+    traces.begin("00-" + other + "-" + SPAN + "-00", BAR, "data_9");
+    String unsampled = "00-" + other + "-cf4e0bbc18bc0096-00";
+    assertEquals(unsampled, traces.headerOf(signal, "data_1", Subjects.SIGNAL));
+    assertEquals(expected, traces.headerOf(fill, "data_1", Subjects.EXECUTION));
+  }
+
+  @Test
+  void spanOfAnExecutionHasTheHandlingOfItsOrderAsParentAndALinkToItsCause() {
+    Traces traces = new Traces("ex", "executor", true);
+    Exception failure = new IllegalStateException("no market");
+    traces.begin(HEADER, ORDER, "order_1");
+    List<Span> ordered =
+        traces.end("ingenium.portfolio.order", Subjects.Kind.ORDER, Instant.now(), failure);
+    // A bar of another trace fills it.
+    traces.begin(null, BAR, "data_9");
+    ExecutionEvent fill =
+        ExecutionEvent.newBuilder().setOrderId("order_1").setSymbol("AAPL").build();
+    traces.headerOf(fill, "exec_1", Subjects.EXECUTION);
+    List<Span> filled =
+        traces.end(Subjects.data("AAPL"), Subjects.Kind.DATA, Instant.now(), null);
+    assertEquals(List.of(1, 2), List.of(ordered.size(), filled.size()));
+    Span order = ordered.get(0);
+    Span bar = filled.get(0);
+    Span execution = filled.get(1);
+    assertEquals(failure, order.error());
+    assertEquals(
+        List.of(TRACE, Traces.processSpanId("order_1", "ex"), SPAN),
+        List.of(order.traceId(), order.spanId(), order.parentId()));
+    assertEquals("process ingenium.ingestor.data.{symbol}", bar.name());
+    assertEquals(
+        List.of(Traces.traceId("data_9"), Traces.sendSpanId("data_9")),
+        List.of(bar.traceId(), bar.parentId()));
+    assertEquals(
+        List.of(TRACE, Traces.sendSpanId("exec_1"), order.spanId()),
+        List.of(execution.traceId(), execution.spanId(), execution.parentId()));
+    assertEquals(
+        List.of(bar.traceId(), bar.spanId()),
+        List.of(execution.linkTraceId(), execution.linkSpanId()));
+    assertEquals("order_1", execution.attributes().get("ingenium.order.id"));
+    assertEquals("AAPL", execution.attributes().get("ingenium.symbol"));
+  }
+
+  @Test
+  void quietMarketDataAndTracesThatAreNotSampledHaveNoSpans() {
+    Traces traces = new Traces("rsi", "strategy", true);
+    String subject = Subjects.data("AAPL");
+    traces.begin(null, BAR, "data_1");
+    assertEquals(List.of(), traces.end(subject, Subjects.Kind.DATA, Instant.now(), null));
+    traces.begin("00-" + TRACE + "-" + SPAN + "-00", BAR, "data_2");
+    Exception failure = new IllegalStateException("broken");
+    assertEquals(List.of(), traces.end(subject, Subjects.Kind.DATA, Instant.now(), failure));
+  }
+
+  @Test
+  void pausedComponentHoldsBackWhatIsNotMarketDataInOrder() {
+    Pause pause = new Pause();
+    Message order = NatsMessage.builder().subject("ingenium.portfolio.order").build();
+    Message bar = NatsMessage.builder().subject(Subjects.data("AAPL")).build();
+    assertFalse(pause.holds(order, Subjects.Kind.ORDER));
+    pause.set(true);
+    assertTrue(pause.holds(bar, Subjects.Kind.DATA));
+    assertTrue(pause.holds(order, Subjects.Kind.ORDER));
+    assertEquals(1, pause.waiting());
+    assertNull(pause.next());
+    pause.set(false);
+    assertEquals(order, pause.next());
+    assertNull(pause.next());
   }
 }

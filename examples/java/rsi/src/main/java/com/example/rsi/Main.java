@@ -18,18 +18,24 @@ public final class Main {
       System.exit(2);
     }
     Map<String, Rsi> indexes = new HashMap<>();
-    Component.strategy("rsi")
-        .onBar(
-            List.of(symbols),
-            (bar, out) -> {
-              Rsi index = indexes.computeIfAbsent(bar.symbol(), symbol -> new Rsi(PERIOD));
-              double value = index.update(bar.close());
-              if (value < BUY_BELOW) {
-                out.signal(bar.symbol(), Signal.LONG);
-              } else if (value > SELL_ABOVE) {
-                out.signal(bar.symbol(), Signal.SHORT);
-              }
-            })
-        .run();
+    Component.Builder strategy =
+        Component.strategy("rsi")
+            .onBar(
+                List.of(symbols),
+                (bar, out) -> {
+                  Rsi index = indexes.computeIfAbsent(bar.symbol(), symbol -> new Rsi(PERIOD));
+                  double value = index.update(bar.close());
+                  if (value < BUY_BELOW) {
+                    out.signal(bar.symbol(), Signal.LONG);
+                  } else if (value > SELL_ABOVE) {
+                    out.signal(bar.symbol(), Signal.SHORT);
+                  }
+                });
+    // Without a collector, nothing of OpenTelemetry is loaded.
+    if (System.getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != null
+        || System.getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != null) {
+      Spans.export(strategy);
+    }
+    strategy.run();
   }
 }
