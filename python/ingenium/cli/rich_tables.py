@@ -42,6 +42,7 @@ def print_table(
     rows: Iterable[Sequence[str | Text]],
     *,
     title: str = "",
+    has_json: bool = True,
 ) -> None:
     """Print a table as wide as its values, if the terminal is wide enough.
 
@@ -53,6 +54,7 @@ def print_table(
         columns: Columns of the table.
         rows: Cells of each row; a plain string is printed without markup.
         title: Text above the table.
+        has_json: Whether the command has an option ``--json``, which has all columns.
     """
     texts = [[_text(cell) for cell in row] for row in rows]
     shown = list(range(len(columns)))
@@ -85,7 +87,7 @@ def print_table(
     left = [columns[place].name for place in range(len(columns)) if place not in shown]
     if left:
         console.print(
-            f"no room for {', '.join(left)}: use a wider terminal, or --json",
+            f"no room for {', '.join(left)}: use a wider terminal{', or --json' * has_json}",
             style="dim",
             markup=False,
             highlight=False,

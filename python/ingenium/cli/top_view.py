@@ -13,6 +13,8 @@ from ingenium.cli.rich_tables import Column, print_table
 from ingenium.clock import SystemClock, format_second
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from ingenium.operations.component_services import RunningComponent
     from ingenium.operations.live_rates import AppView, ComponentRates
 
@@ -21,16 +23,16 @@ __all__ = ["print_view", "text_of_view"]
 _SHOWN = 10
 _COMPONENTS = (
     Column("component"),
-    Column("role", rank=2),
-    Column("language", rank=4),
+    Column("role", rank=4),
+    Column("language", rank=6),
     Column("state"),
-    Column("trading", rank=3),
-    Column("handled", right=True, rank=1),
-    Column("per second", right=True),
-    Column("sent per second", right=True, rank=1),
+    Column("trading", rank=1),
+    Column("handled", right=True, rank=2),
+    Column("handled/s", right=True),
+    Column("sent/s", right=True),
     Column("failed", right=True),
     Column("lag", right=True),
-    Column("last event", rank=2),
+    Column("last event", rank=3),
     Column("at", rank=5),
 )
 _POSITIONS = (
@@ -63,7 +65,7 @@ def print_view(console: Console, view: AppView) -> None:
     facts = (("equity", money.equity), ("cash", money.cash), ("realized P&L", money.realized_pnl))
     say("  ".join(f"{name} {value}" for name, value in facts if value is not None))
     cells = [_cells(row, view.rates[row.instance]) for row in view.components]
-    print_table(console, _COMPONENTS, cells)
+    print_table(console, _COMPONENTS, cells, has_json=False)
     for row in view.components:
         for text in filter(None, (row.problem, row.last_error)):
             say(f"  {row.name}: {text}")
@@ -71,7 +73,8 @@ def print_view(console: Console, view: AppView) -> None:
         rows = [
             (each.symbol, each.quantity, each.last_price or "", each.realized_pnl) for each in held
         ]
-        print_table(console, _POSITIONS, rows, title=f"positions, {money.open_positions} open")
+        title = f"positions, {money.open_positions} open"
+        print_table(console, _POSITIONS, rows, title=title, has_json=False)
     if money.today is not None and (last := money.today.fills[-_SHOWN:]):
         say("last fills")
         for fill in last:
@@ -95,8 +98,15 @@ def _cells(row: RunningComponent, rates: ComponentRates) -> list[str]:
         f"{row.failed:,}",
         "" if row.lag_seconds is None else f"{row.lag_seconds:.1f} s",
         row.last_event,
-        "" if row.last_time is None else format_second(row.last_time),
+        "" if row.last_time is None else _day_or_time(row.last_time),
     ]
+
+
+def _day_or_time(time: datetime) -> str:
+    """Return the time of a moment of today, in UTC, and the day of an earlier one."""
+    text, now = format_second(time), format_second(SystemClock().now())
+    day, _, clock = text.partition("T")
+    return clock if now.startswith(day) else day
 
 
 def _rate(value: float | None) -> str:

@@ -34,6 +34,7 @@ class Clock:
         self.seconds = 100.0
         self.handled, self.sent = 1000, 10
         self.fails = False
+        self.name, self.event, self.at = "rsi", "DataEvent AAPL", TIME
         monkeypatch.setattr(live_rates, "status_of", self.status_of)
         monkeypatch.setattr(live_rates, "services_of", self.services_of)
 
@@ -50,9 +51,9 @@ class Clock:
     async def services_of(self, _: LocalApp) -> list[RunningComponent]:
         if self.fails:
             raise BusConnectError("app 'live' has no server that runs")
-        row = RunningComponent("live", "rsi", "strategy", "go", "life_1")
+        row = RunningComponent("live", self.name, "portfolio", "typescript", "life_1")
         row.handled, row.sent, row.lag_seconds, row.state = self.handled, self.sent, 0.25, "ready"
-        row.last_event, row.last_time = "DataEvent AAPL", TIME
+        row.last_event, row.last_time = self.event, self.at
         return [row]
 
 
@@ -77,10 +78,39 @@ async def test_rates_are_those_between_two_looks(
     assert (second.rates["life_1"].handled, second.rates["life_1"].sent) == (12.5, 0.5)
     text = text_of_view(second, 200)
     assert text.startswith("live: active, ")
-    for what in ("equity 100030.50", "rsi", "strategy", "12.5", "0.2 s", "DataEvent AAPL"):
+    for what in ("equity 100030.50", "rsi", "portfolio", "12.5", "0.2 s", "DataEvent AAPL"):
         assert what in text, text
     assert "FILL    buy 10 AAPL at 100" in text
     assert "positions, 1 open" in text
+
+
+@pytest.mark.parametrize(
+    ("width", "omitted"),
+    [
+        (80, ["role", "language", "last event", "at"]),
+        (100, ["role", "language", "at"]),
+        (140, []),
+    ],
+)
+async def test_narrow_view_omits_what_changes_least(
+    reader: RateReader, monkeypatch: pytest.MonkeyPatch, width: int, omitted: list[str]
+) -> None:
+    clock = Clock(monkeypatch)
+    clock.name, clock.event = "fixed-quantity", "ExecutionEvent AAPL"
+    text = text_of_view(await reader.observe(), width - 2)
+    assert max(map(len, text.splitlines()[2:5])) <= width - 2
+    said = [line for line in text.splitlines() if line.startswith("no room")]
+    expected = f"no room for {', '.join(omitted)}: use a wider terminal"
+    assert said == ([expected] if omitted else [])
+
+
+async def test_last_event_has_its_day_or_its_time_of_today(
+    reader: RateReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch)
+    assert "DataEvent AAPL  2024-01-02" in text_of_view(await reader.observe(), 200)
+    clock.at = datetime.now(UTC).replace(hour=9, minute=8, second=7)
+    assert "DataEvent AAPL  09:08:07Z" in text_of_view(await reader.observe(), 200)
 
 
 async def test_app_without_a_server_is_shown_with_the_reason(
