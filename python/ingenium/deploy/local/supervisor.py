@@ -216,6 +216,7 @@ class Supervised:
     def expect_stop(self) -> None:
         """Treat the end of the process as that of an operator's command."""
         self.is_stopped = True
+        self.on_finished()
         self.expect_end()
 
     def expect_end(self) -> None:
