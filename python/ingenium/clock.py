@@ -22,7 +22,9 @@ def format_time(time: datetime) -> str:
     """Format an aware time as RFC 3339 in UTC, as in ``DataEvent.timestamp``."""
     since = time - _EPOCH
     if since.microseconds:
-        return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        if time.tzinfo is not UTC:
+            time = time.astimezone(UTC)
+        return f"{time.isoformat()[:-6]}Z"
     try:
         return _dates[since.days] + _clocks[since.seconds]
     except KeyError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import TypeVar, overload
 
 from ingenium.errors import BusError
 
@@ -13,6 +14,7 @@ _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
 _CACHE_LIMIT = 1024
 _SHORTEST = len("NATS/1.0\r\n\r\n")
 _good_names: set[str] = set()
+_DefaultT = TypeVar("_DefaultT")
 
 
 def encode_headers(headers: Mapping[str, str]) -> bytes:
@@ -105,6 +107,25 @@ class RawHeaders(Mapping[str, str]):
 
     def __getitem__(self, name: str) -> str:
         return self._headers()[name]
+
+    @overload
+    def get(self, name: str, default: None = None, /) -> str | None: ...
+    @overload
+    def get(self, name: str, default: str, /) -> str: ...
+    @overload
+    def get(self, name: str, default: _DefaultT, /) -> str | _DefaultT: ...
+    def get(self, name: str, default: object = None, /) -> object:
+        """Return a header, without parsing the others where its line is as Ingenium writes it."""
+        if not hasattr(self, "_parsed") and name.isascii():
+            raw, key = self.raw, name.encode()
+            count = raw.count(key)
+            if not count:
+                return default
+            begin = raw.find(b"\r\n%b: " % key) if count == 1 else -1
+            if begin >= 0:
+                begin += len(key) + 4
+                return raw[begin : raw.index(b"\r\n", begin)].strip().decode("utf-8", "replace")
+        return self._headers().get(name, default)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._headers())

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from ingenium.components.component import Component
 from ingenium.components.handle import Sent, event_of
@@ -31,6 +31,9 @@ class RunnerKind(StrEnum):
     WARM_UP = "warm-up"
     """With history, before a live run; sent events are dropped."""
 
+    # That of an enumeration is written in Python, and telemetry looks kinds up for each call.
+    __hash__ = str.__hash__
+
 
 class HandlingKind(StrEnum):
     """The reasons for which a component is called."""
@@ -46,6 +49,8 @@ class HandlingKind(StrEnum):
     """All market data of an instant has been handled."""
     EXTERNAL = "external"
     """A change from outside of the bus, such as a broker's answer."""
+
+    __hash__ = str.__hash__
 
 
 @dataclass(slots=True, eq=False)
@@ -84,8 +89,7 @@ class Handling:
         return item.event if isinstance(item, Bar) else event_of(item)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """The outcome of one call of a component.
 
     Attributes:

@@ -35,13 +35,14 @@ def observed(
     Raises:
         ConfigError: The OpenTelemetry SDK is missing, or a setting is invalid.
     """
+    is_live = not app.historical
     before, added = app.middleware, list[Middleware]()
     with ExitStack() as stack:
         closing: list[Callable[[], None]] = []
         stack.callback(_call_together, closing)
-        if (spans := open_export(environment, app.name)) is not None:
+        if (spans := open_export(environment, app.name, is_live=is_live)) is not None:
             closing.append(spans.close)
-            added.append(TraceMiddleware(spans))
+            added.append(TraceMiddleware(spans, keeps_failures=spans.keeps_failures))
         if (metrics := _open_metrics(app.name, environment, closing)) is not None:
             added.append(MetricsMiddleware(metrics))
         if (logs := open_logs(environment, app.name)) is not None:

@@ -342,9 +342,13 @@ class Dispatcher:
         chain = self._chain
         if chain is None:
             return work
-        handling = Handling(self.component, event, kind, self._runner, now, cause)
-        if message is not None:
-            handling.subject, handling.headers = message.subject, message.headers
+        if message is None:
+            handling = Handling(self.component, event, kind, self._runner, now, cause)
+        else:
+            subject, headers = message.subject, message.headers
+            handling = Handling(
+                self.component, event, kind, self._runner, now, cause, subject, headers
+            )
         if kind is not HandlingKind.EVENT:
             return chain.watch(handling, work)
         return chain.watch(handling, work, lambda: self.unbooked)

@@ -84,16 +84,15 @@ class MetricsMiddleware(Middleware):
             return
         metrics, name, item = self.metrics, handling.component.name, handling.item
         what = str(handling.kind) if item is None else _type_of(item)
-        if outcome.is_refused:
+        error = outcome.error
+        if error is not None and outcome.is_refused:
             metrics.refused.add(name, what)
             return
-        if item is not None:
-            metrics.handled.add(name, what)
-        metrics.duration.record(outcome.seconds, name, what)
-        if isinstance(item, ExecutionEvent) and handling.runner in _LIVE:
+        metrics.count_call(name, what, outcome.seconds, is_event=item is not None)
+        if type(item) is ExecutionEvent and handling.runner in _LIVE:
             self._end_order(name, item)
-        if isinstance(outcome.error, Exception):
-            metrics.failed.add(name, what, type(outcome.error).__name__)
+        if isinstance(error, Exception):
+            metrics.failed.add(name, what, type(error).__name__)
         if handling.runner is RunnerKind.BACKTEST and outcome.sent:
             for event in outcome.events:
                 self._count(name, event)
@@ -101,7 +100,7 @@ class MetricsMiddleware(Middleware):
     def on_publish(self, component: Component, event: Event) -> Mapping[str, str]:
         """Count one sent event."""
         self._count(component.name, event)
-        if isinstance(event, OrderEvent):
+        if type(event) is OrderEvent:
             if len(self._orders) >= _MOST_ORDERS:
                 del self._orders[next(iter(self._orders))]
             self._orders[event.id or ""] = self._elapsed()
@@ -116,12 +115,13 @@ class MetricsMiddleware(Middleware):
             self._orders.pop(event.order_id, None)
 
     def _count(self, name: str, event: Event) -> None:
+        # Comparing types is faster than asking their abstract base class.
         self.metrics.sent.add(name, type(event).__name__)
-        if isinstance(event, ExecutionEvent):
+        if type(event) is ExecutionEvent:
             self.metrics.reports.add(name, event.update or "")
-        elif isinstance(event, DenialEvent):
+        elif type(event) is DenialEvent:
             self.metrics.denied.add(name, event.reason)
-        elif isinstance(event, DeadLetterEvent):
+        elif type(event) is DeadLetterEvent:
             self.metrics.dead_letters.add(name)
 
 

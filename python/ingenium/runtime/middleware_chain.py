@@ -54,10 +54,15 @@ class MiddlewareChain:
         self.component = component
         self._handle = handle_of(component)
         self.runner = runner
-        self._middleware = tuple(middleware)
-        self._publishing = tuple(
-            each for each in middleware if "on_publish" in overrides_of(each, Middleware)
+        # Hooks that do nothing are not called.
+        numbered = [(each, overrides_of(each, Middleware)) for each in middleware]
+        self._publishing = tuple(each for each, hooks in numbered if "on_publish" in hooks)
+        self._before_each = tuple(
+            (count, each) for count, (each, hooks) in enumerate(numbered, 1) if "before" in hooks
         )
+        self._after_each = tuple(
+            (count, each) for count, (each, hooks) in enumerate(numbered, 1) if "after" in hooks
+        )[::-1]
         self._on_refusal = on_refusal
         self._elapsed = elapsed
         self._reported: set[tuple[type, type, str]] = set()
@@ -156,7 +161,7 @@ class MiddlewareChain:
 
     def _before(self, handling: Handling) -> None:
         """Call ``before`` of each middleware, up to the first that raises."""
-        for count, middleware in enumerate(self._middleware, 1):
+        for count, middleware in self._before_each:
             try:
                 middleware.before(handling)
             except BaseException as error:
@@ -165,7 +170,9 @@ class MiddlewareChain:
 
     def _after(self, handling: Handling, outcome: Outcome, count: int | None = None) -> None:
         """Call ``after`` of each middleware whose ``before`` was called, in reverse."""
-        for middleware in reversed(self._middleware[:count]):
+        for number, middleware in self._after_each:
+            if count is not None and number > count:
+                continue
             try:
                 middleware.after(handling, outcome)
             except Exception as error:  # noqa: BLE001 - what is done is done, and has to go out

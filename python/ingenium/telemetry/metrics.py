@@ -103,7 +103,7 @@ class HistogramMetric:
         """Add a value, in seconds."""
         row = self.values.get(attributes)
         if row is None:
-            row = self.values[attributes] = [0] * (len(BOUNDS) + 1) + [0.0]
+            row = self.values[attributes] = _empty_row()
         row[bisect_left(BOUNDS, value)] += 1
         row[-1] += value
 
@@ -214,6 +214,26 @@ class ProcessMetrics:
             of_stream,
         )
 
+    def count_call(self, component: str, event: str, seconds: float, *, is_event: bool) -> None:
+        """Count one call of a component: `handled` and `duration`.
+
+        Args:
+            component: Its name.
+            event: Type of the event, or the reason of a call without one.
+            seconds: Duration of the call.
+            is_event: Whether the call handled an event.
+        """
+        attributes = component, event
+        if is_event:
+            counts = self.handled.values
+            counts[attributes] = counts.get(attributes, 0) + 1
+        rows = self.duration.values
+        row = rows.get(attributes)
+        if row is None:
+            row = rows[attributes] = _empty_row()
+        row[bisect_left(BOUNDS, seconds)] += 1
+        row[-1] += seconds
+
     @property
     def all(self) -> tuple[CounterMetric | GaugeMetric | HistogramMetric, ...]:
         """All metrics."""
@@ -241,3 +261,7 @@ class ProcessMetrics:
             self.recorder_gaps,
             self.recorder_lag,
         )
+
+
+def _empty_row() -> list[float]:
+    return [0] * (len(BOUNDS) + 1) + [0.0]

@@ -48,7 +48,9 @@ def is_asked_for(environment: Mapping[str, str], signal: str = "traces") -> bool
     return any(value(name) for name in endpoints)
 
 
-def open_export(environment: Mapping[str, str], service: str) -> OtelExport | None:
+def open_export(
+    environment: Mapping[str, str], service: str, *, is_live: bool = False
+) -> OtelExport | None:
     """Open the export of spans that the variables ask for.
 
     OpenTelemetry is imported here only, so that a run without it makes no call of it.
@@ -56,6 +58,7 @@ def open_export(environment: Mapping[str, str], service: str) -> OtelExport | No
     Args:
         environment: Variables of the process; the SDK reads its own from ``os.environ``.
         service: ``service.name`` where no variable sets it.
+        is_live: Whether traces are of live data; see `OtelExport`.
 
     Returns:
         The export, to be closed at the end; ``None`` if none is asked for.
@@ -67,7 +70,7 @@ def open_export(environment: Mapping[str, str], service: str) -> OtelExport | No
         return None
     with _named_if_missing():
         from ingenium.telemetry.otel_export import OtelExport
-    return OtelExport(environment, service)
+    return OtelExport(environment, service, is_live=is_live)
 
 
 def open_metrics(

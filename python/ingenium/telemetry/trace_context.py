@@ -24,6 +24,7 @@ from typing import NamedTuple
 __all__ = [
     "TRACEPARENT",
     "TraceContext",
+    "known_traceparent",
     "parse_traceparent",
     "process_span_id",
     "send_span_id",
@@ -33,6 +34,7 @@ __all__ = [
 TRACEPARENT = "traceparent"
 """Header of a message with its trace context."""
 
+_USUAL = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-0[01]", re.ASCII)
 _HEADER = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.ASCII)
 _SAMPLED = 1
 
@@ -104,6 +106,22 @@ def parse_traceparent(text: str) -> TraceContext | None:
     if not span_id.strip("0"):
         return None
     return TraceContext(trace_id, span_id, bool(int(flags, 16) & _SAMPLED))
+
+
+def known_traceparent(text: str) -> str:
+    """Read a W3C header, and return it as `TraceContext.traceparent` writes it.
+
+    Args:
+        text: The value; any sender may have written it.
+
+    Returns:
+        Version, trace id, span id and flags, of 2, 32, 16 and 2 digits; empty for a value that the
+        specification says to ignore.
+    """
+    if _USUAL.fullmatch(text) is not None:
+        return text
+    context = parse_traceparent(text) if text else None
+    return "" if context is None else context.traceparent
 
 
 def _digest(text: str) -> str:

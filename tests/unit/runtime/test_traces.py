@@ -400,10 +400,46 @@ async def test_received_context_decides_trace_parent_and_sampling(
     if flags == "01":
         assert spans[handled].parent_span_id.hex() == SPAN
         assert spans[sent].parent_span_id == handled
-    # The decision goes on also where nothing is exported.
-    assert tracing.on_publish(speaker, signal) == {
-        "traceparent": f"00-{TRACE}-{sent.hex()}-{flags}"
-    }
+    # The decision goes on also where nothing is exported, and then with the span that is.
+    parent = sent.hex() if flags == "01" else SPAN
+    assert tracing.on_publish(speaker, signal) == {"traceparent": f"00-{TRACE}-{parent}-{flags}"}
+
+
+@pytest.mark.parametrize("keeps_failures", [False, True])
+async def test_failure_in_a_trace_that_is_not_sampled_has_a_span_if_failures_are_kept(
+    collector: Received, export: OtelExport, keeps_failures: bool
+) -> None:
+    tracing = TraceMiddleware(export, keeps_failures=keeps_failures)
+    headers = {"traceparent": f"00-{TRACE}-{SPAN}-00"}
+    with pytest.raises(ComponentError):
+        await handle(tracing, Failing(name="speaker"), data_event(id="d"), headers=headers)
+    [signal] = await handle(tracing, Speaker(name="s"), data_event(id="e"), headers=headers)
+    export.close()
+    found = [(span.span_id, span.parent_span_id.hex()) for span in collector.spans]
+    assert found == ([(sha("processd/speaker")[:8], SPAN)] if keeps_failures else [])
+    assert tracing.on_publish(Speaker(name="s"), signal)["traceparent"].endswith("-00")
+
+
+async def test_execution_of_a_sampled_order_is_in_its_trace_whatever_filled_it(
+    collector: Received, export: OtelExport
+) -> None:
+    """The order is in a sampled trace, and the bar that fills it in one that is not."""
+    tracing, market = TraceMiddleware(export), Market(asyncio.Event())
+    order = OrderEvent(id="order_1", symbol="AAPL", side="buy", quantity="1", type="market")
+    sampled = {"traceparent": f"00-{TRACE}-{SPAN}-01"}
+    await handle(tracing, market, order, headers=sampled)
+    bar = Bar.make(
+        "AAPL", START + timedelta(days=1), open="1", high="1", low="1", close="1", volume="1",
+        period=timedelta(days=1),
+    )  # fmt: skip
+    other = {"traceparent": f"00-{'1' * 32}-{'2' * 16}-00"}
+    [filled] = await handle(tracing, market, bar.event, headers=other)
+    export.close()
+    spans = {span.span_id: span for span in collector.spans}
+    fill = spans[sha(f"send{filled.id}")[:8]]
+    assert (fill.trace_id.hex(), fill.parent_span_id) == (TRACE, sha("processorder_1/market")[:8])
+    assert (len(fill.links), len(spans)) == (0, 3)
+    assert abs(fill.end_time_unix_nano - time.time_ns()) < 60 * 10**9
 
 
 async def test_malformed_header_is_as_none(collector: Received, export: OtelExport) -> None:

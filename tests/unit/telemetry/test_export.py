@@ -20,7 +20,7 @@ from ingenium.errors import ConfigError
 from ingenium.runtime.app_telemetry import observed
 from ingenium.telemetry.open_export import is_asked_for, open_export
 from ingenium.telemetry.otel_export import OtelExport
-from ingenium.telemetry.spans import FinishedSpan, SpanKind
+from ingenium.telemetry.spans import FinishedSpan, SpanKind, SpanPattern
 
 DATA = Path(__file__).parents[3] / "examples" / "data" / "AAPL.csv"
 APP = """
@@ -106,10 +106,11 @@ def refusing_url() -> str:
     return f"http://127.0.0.1:{port}"
 
 
+PATTERN = SpanPattern("process x", SpanKind.CONSUMER, {})
+
+
 def span(number: int) -> FinishedSpan:
-    return FinishedSpan(
-        "process x", SpanKind.CONSUMER, f"{number + 1:032x}", f"{number + 1:016x}", "", 1, 2, {}
-    )
+    return FinishedSpan(PATTERN, f"{number + 1:032x}", f"{number + 1:016x}", "", 1, 2, {})
 
 
 @pytest.mark.parametrize("kind", ["silent", "refusing"])

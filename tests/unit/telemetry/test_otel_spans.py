@@ -6,9 +6,10 @@ import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from support.otlp_receiver import receiving
 
+from ingenium.errors import ConfigError
 from ingenium.telemetry import otel_spans
 from ingenium.telemetry.otel_export import OtelExport
-from ingenium.telemetry.spans import FinishedSpan, SpanKind
+from ingenium.telemetry.spans import FinishedSpan, SpanKind, SpanPattern
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 LONG = "é" * 70_000
@@ -16,18 +17,26 @@ LONG = "é" * 70_000
 
 
 def spans() -> list[FinishedSpan]:
-    attributes = {"ingenium.symbol": "ÄÖ/€", "long": LONG, "short": "x" * 127, "more": "x" * 128}
+    shared = {"ingenium.role": "executor", "ingenium.component": "größe"}
+    own = {"ingenium.symbol": "ÄÖ/€", "long": LONG, "short": "x" * 127, "more": "x" * 128}
+    patterns = [SpanPattern(f"{kind} x", kind, shared) for kind in SpanKind]
     found = [
         FinishedSpan(
-            f"{kind} x", kind, TRACE, f"{number + 1:016x}", parent, 1_700_000_000_000_000_000,
-            1_700_000_000_123_456_789, attributes,
+            pattern, TRACE, f"{number + 1:016x}", parent, 1_700_000_000_000_000_000,
+            1_700_000_000_123_456_789, own,
         )
-        for number, (kind, parent) in enumerate([(k, p) for k in SpanKind for p in ("", PARENT)])
+        for number, (pattern, parent) in enumerate([(p, i) for p in patterns for i in ("", PARENT)])
     ]  # fmt: skip
-    failed = ValueError("it is 5, not 6")
     linked = ("1" * 32, "2" * 16)
-    odd = FinishedSpan("odd", SpanKind.CONSUMER, TRACE, "f" * 16, PARENT, 1, 2, {}, failed, linked)
-    return [*found, odd]
+    consumer = patterns[2]
+    failures = [ValueError("it is 5, not 6"), ConfigError("x" * 300), KeyError()]
+    odd = [
+        FinishedSpan(consumer, TRACE, f"{number + 20:016x}", PARENT, 1, 2, {}, error, link)
+        for number, (error, link) in enumerate(
+            [(None, linked), *((each, None) for each in failures), (failures[0], linked)]
+        )
+    ]
+    return [*found, *odd]
 
 
 def exported(monkeypatch: pytest.MonkeyPatch, **variables: str) -> list[bytes]:
@@ -47,20 +56,26 @@ def exported(monkeypatch: pytest.MonkeyPatch, **variables: str) -> list[bytes]:
 def test_spans_are_equal_to_those_that_the_sdk_makes_and_encodes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    seen: list[FinishedSpan] = []
-    encode = otel_spans._encode
+    seen: list[str] = []
+    encode = otel_spans.encode_span
 
     def note(span: FinishedSpan) -> bytes:
-        seen.append(span)
+        seen.append(span.span_id)
         return encode(span)
 
     with monkeypatch.context() as patch:
-        patch.setattr(otel_spans, "_encode", note)
+        patch.setattr(otel_spans, "encode_span", note)
         fast = exported(monkeypatch)
-    assert seen == spans()[:-1]
+    assert seen == [span.span_id for span in spans()]
     # A limit is kept by the SDK's own spans only.
     assert fast == exported(monkeypatch, OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT="100")
-    assert len(fast) == len(spans()) == 7
+    assert len(fast) == len(spans()) == 11
+
+
+def test_attributes_of_a_span_are_those_of_its_pattern_and_its_own() -> None:
+    span = spans()[0]
+    assert span.attributes == {**span.pattern.attributes, **span.own}
+    assert (span.name, span.kind) == ("producer x", SpanKind.PRODUCER)
 
 
 def test_limit_of_attributes_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from ingenium.telemetry.trace_context import (
     TraceContext,
+    known_traceparent,
     parse_traceparent,
     process_span_id,
     send_span_id,
@@ -60,3 +61,10 @@ def test_flags_of_the_future_do_not_hide_the_sampled_one() -> None:
 )
 def test_malformed_header_is_ignored(text: str) -> None:
     assert parse_traceparent(text) is None
+    assert known_traceparent(text) == ""
+
+
+def test_known_header_is_as_it_is_written_here() -> None:
+    assert known_traceparent(f"00-{TRACE}-{SPAN}-01") == f"00-{TRACE}-{SPAN}-01"
+    assert known_traceparent(f" 00-{TRACE}-{SPAN}-03") == f"00-{TRACE}-{SPAN}-01"
+    assert known_traceparent(f"cc-{TRACE}-{SPAN}-02-more") == f"00-{TRACE}-{SPAN}-00"
