@@ -1,12 +1,8 @@
-"""A stock grpcio client of the control plane: whether an app is safe, what runs, and the next fill.
-
-pip install grpcio-tools, and run it where ``ingenium dashboard`` runs.
-"""
+"""A stock grpcio client: whether an app is safe, what runs, and the next fill."""
 
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import grpc
@@ -17,36 +13,31 @@ from grpc_tools import protoc
 
 from ingenium.protos import FOLDER
 
-PACKAGE = "ingenium.control.v1"
-POOL = DescriptorPool()
-with TemporaryDirectory() as folder:
-    schema = Path(folder, "control.binpb")
-    options = [f"-I{FOLDER}", "--include_imports", f"--descriptor_set_out={schema}"]
-    protoc.main(["protoc", *options, f"{PACKAGE.replace('.', '/')}/watch.proto"])
-    for file in FileDescriptorSet.FromString(schema.read_bytes()).file:
-        POOL.Add(file)
-
+PACKAGE, POOL, SCHEMA = "ingenium.control.v1", DescriptorPool(), ".ingenium/control.binpb"
+FILE = f"{PACKAGE.replace('.', '/')}/watch.proto"
+protoc.main(["protoc", f"-I{FOLDER}", "--include_imports", f"-o{SCHEMA}", FILE])
+for file in FileDescriptorSet.FromString(Path(SCHEMA).read_bytes()).file:
+    POOL.Add(file)
 access = json.loads(Path(".ingenium/control.json").read_text("utf-8"))
-credentials = (("authorization", f"Bearer {access['tokens']['read']}"),)
+token = [("authorization", f"Bearer {access['tokens']['read']}")]
 
 
-def call(channel: grpc.Channel, service: str, method: str, **fields: object) -> Iterator[Any]:
-    """Call a method of the package, and yield its answers."""
-    described = POOL.FindServiceByName(f"{PACKAGE}.{service}").methods_by_name[method]
-    make, read = (GetMessageClass(each) for each in (described.input_type, described.output_type))
+def call(service: str, method: str, **fields: object) -> Iterator[Any]:
+    """Call a method, and yield its answers."""
+    found = POOL.FindMethodByName(f"{PACKAGE}.{service}.{method}")
+    make, read = GetMessageClass(found.input_type), GetMessageClass(found.output_type)
     path = f"/{PACKAGE}.{service}/{method}"
     send = channel.unary_stream(path, make.SerializeToString, read.FromString)
-    return send(make(**fields), metadata=credentials)
+    return send(make(**fields), metadata=token)
 
 
 with grpc.insecure_channel(access["url"].removeprefix("http://")) as channel:
-    for answer in call(channel, "TradingService", "GetOverview"):
+    for answer in call("TradingService", "GetOverview"):
         print(f"{answer.overview.app}: {answer.overview.summary}")
-    for answer in call(channel, "ComponentService", "ListComponents"):
+    for answer in call("ComponentService", "ListComponents"):
         for each in answer.components:
-            print(f"{each.role} {each.name} has handled {each.handled} events")
-    for answer in call(channel, "WatchService", "Watch", topics=["TOPIC_TRANSACTIONS"]):
-        if answer.WhichOneof("update") == "transaction":
-            fill = answer.transaction
+            print(f"{each.role} {each.name} is {each.language}")
+    for answer in call("WatchService", "Watch", topics=["TOPIC_TRANSACTIONS"]):
+        if (fill := answer.transaction).id:
             print(f"{fill.side} {fill.quantity} {fill.symbol} at {fill.price}")
             break

@@ -8,8 +8,6 @@ import io
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -322,27 +320,3 @@ def test_stream_shows_a_killed_app_within_five_seconds_and_its_return(tmp_path: 
         with running("run", "app.py", cwd=tmp_path) as app:
             app.until_line("all is ready")
             follow("LIVENESS_ALIVE", "turns")
-
-
-@pytest.mark.timeout(120)
-def test_stock_client_of_grpcio_sees_the_same(live: LiveApp) -> None:
-    example = Path(__file__).parents[2] / "examples" / "control" / "client.py"
-    done = subprocess.run(
-        [sys.executable, example],
-        cwd=live.folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    first, *rows, fill = done.stdout.splitlines()
-    assert first.startswith("live: ")
-    assert [" ".join(row.split()[:2]) for row in rows] == [
-        "ingestor ticks",
-        "strategy turns",
-        "portfolio fixed-quantity",
-        "executor fill-all",
-        "recorder recorder",
-    ]
-    assert fill in {"buy 20 AAPL at 100", "sell 20 AAPL at 100"}
