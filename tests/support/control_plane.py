@@ -120,7 +120,8 @@ def control_plane(
     folder: Path, *arguments: str, env: dict[str, str] | None = None
 ) -> Iterator[ControlClient]:
     """Run ``ingenium dashboard`` in a folder."""
-    with running("dashboard", "--port", "0", *arguments, cwd=folder, env=env) as process:
+    port = () if "--port" in arguments else ("--port", "0")
+    with running("dashboard", *port, *arguments, cwd=folder, env=env) as process:
         process.until_line("/login?token=")
         path = folder / ".ingenium" / "control.json"
         process.until_line("Ctrl+C ends it")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json as jsonlib
+import ssl
 import subprocess
 import sys
 import urllib.request
@@ -43,6 +44,33 @@ def dashboard(
         int | None,
         typer.Option("--port", min=0, max=65535, help="Port; 8321 or a free one when left out."),
     ] = None,
+    host: Annotated[
+        str | None,
+        typer.Option(
+            "--host",
+            help="Name or address by which other machines reach this one; needs a certificate and "
+            "a password. Only this machine when left out.",
+        ),
+    ] = None,
+    certificate: Annotated[
+        Path | None,
+        typer.Option("--certificate", metavar="FILE", help="Certificate for --host, as PEM."),
+    ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(
+            "--key", metavar="FILE", help="Its private key, if that is not in the same file."
+        ),
+    ] = None,
+    password_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--password-file",
+            metavar="FILE",
+            help="File with the password for --host, of at least 12 characters, which only its "
+            "owner may read.",
+        ),
+    ] = None,
     role: Annotated[
         Literal["read", "operate", "trade"],
         typer.Option(
@@ -58,8 +86,8 @@ def dashboard(
 ) -> None:
     """See, launch and stop apps in a browser, until Ctrl+C.
 
-    Prints one URL, which opens one session. The server listens on this machine only, and answers
-    gRPC and JSON as well: .ingenium/control.json has its tokens.
+    Prints one URL, which opens one session. The server listens on this machine only, unless --host
+    says otherwise, and answers gRPC and JSON as well: .ingenium/control.json has its tokens.
     """
     from ingenium.control import require_dashboard
 
@@ -71,8 +99,10 @@ def dashboard(
     from ingenium.control.app_catalog import AppCatalog
     from ingenium.control.callers import AccessRole
     from ingenium.control.control_server import ControlPlane
+    from ingenium.control.network_access import NetworkAccess
     from ingenium.control.registered_app import register
 
+    access = NetworkAccess.checked(host, certificate, key, password_file)
     console, _ = start_logs(log_format, log_level, "dashboard")
     given = apps or []
     registered = [register(each) for each in given if not is_app_name(each)]
@@ -81,7 +111,7 @@ def dashboard(
         raise ConfigError("name one app, or the files of several")
     only = names[0] if names else None
     catalog = AppCatalog(settings, registered, database, only)
-    plane = ControlPlane.bind(catalog, person(), AccessRole[role.upper()], port)
+    plane = ControlPlane.bind(catalog, person(), AccessRole[role.upper()], port, access)
     # Not by the console, which may log it.
     typer.echo(plane.login_url())
     console.print(
@@ -90,6 +120,14 @@ def dashboard(
         highlight=False,
         soft_wrap=True,
     )
+    if not access.is_local:
+        console.print(
+            f"other machines can reach {plane.url}: whoever has its password has the role {role}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+            style="bold red",
+        )
     asyncio.run(_serve(plane, stop_with_input=settings.stop_with_input))
 
 
@@ -155,7 +193,9 @@ def _another_url(folder: Path) -> str:
                 "authorization": f"Bearer {list(found['tokens'].values())[-1]}",
             },
         )
-        with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
+        trusted = found.get("certificate")
+        context = ssl.create_default_context(cafile=trusted) if trusted else None
+        with urllib.request.urlopen(request, timeout=5, context=context) as answer:  # noqa: S310
             return str(jsonlib.load(answer)["url"])
     except (OSError, ValueError, KeyError) as error:
         raise ConfigError(

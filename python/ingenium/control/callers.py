@@ -1,4 +1,4 @@
-"""Who calls: one-time tokens, sessions of browsers, and bearer tokens of programs."""
+"""Who calls: one-time tokens, a password, sessions of browsers, and bearer tokens of programs."""
 
 from __future__ import annotations
 
@@ -8,20 +8,18 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import IntEnum
-from time import monotonic
+from pathlib import Path
+from time import time
 
-__all__ = ["CALLER", "AccessRole", "BrowserSession", "Caller", "CallerRegistry"]
+from ingenium.control.session_store import SessionStore
 
-IDLE_SECONDS = 60 * 60.0
-"""A session without a request or an open stream ends after this."""
-ABSOLUTE_SECONDS = 12 * 60 * 60.0
-"""A session ends after this in any case."""
+__all__ = ["CALLER", "AccessRole", "Caller", "CallerRegistry"]
+
 LOGIN_SECONDS = 10 * 60.0
 """A one-time token is good for this long."""
 
 _TOKEN_BYTES = 32
-_LOGINS_A_MINUTE = 5
-_MOST_SESSIONS = 64
+_FAILURES_A_MINUTE = 5
 
 
 class AccessRole(IntEnum):
@@ -33,21 +31,6 @@ class AccessRole(IntEnum):
     TRADE = 3
 
 
-@dataclass(slots=True)
-class BrowserSession:
-    """A session that a one-time token has opened.
-
-    Attributes:
-        role: What it may do.
-        began: When it was opened, in seconds of the registry's clock.
-        used: When it was last used.
-    """
-
-    role: AccessRole
-    began: float
-    used: float
-
-
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Whoever sends a request.
@@ -55,7 +38,7 @@ class Caller:
     Attributes:
         user: Name for the audit log.
         role: What it may do.
-        session: Secret of its session; empty for a bearer token.
+        session: Key of its session; empty for a bearer token.
         address: Address of its machine.
     """
 
@@ -70,29 +53,41 @@ CALLER: ContextVar[Caller | None] = ContextVar("ingenium_control_caller", defaul
 
 
 class CallerRegistry:
-    """Knows all credentials of one start of the server; they end with it.
+    """Knows all credentials; tokens end with the server, and sessions may outlive it.
 
     Args:
         user: Name of the person that started the server: ``"ann@trader-1"``.
         role: The most that a caller may do.
-        clock: Returns seconds.
+        clock: Returns seconds since 1970.
+        path: File that keeps sessions over a restart; they end with the server when ``None``.
+        password: Opens sessions as well as a token; none when empty.
     """
 
     def __init__(
         self,
         user: str,
         role: AccessRole = AccessRole.TRADE,
-        clock: Callable[[], float] = monotonic,
+        clock: Callable[[], float] = time,
+        path: Path | None = None,
+        password: str = "",
     ) -> None:
         self.user = user
         self.role = role
         self._clock = clock
+        self._password = password
         self._logins: dict[str, tuple[AccessRole, float]] = {}
-        self._sessions: dict[str, BrowserSession] = {}
-        self._attempts: deque[float] = deque(maxlen=_LOGINS_A_MINUTE)
+        self._sessions = SessionStore(path, clock)
+        self._failures: dict[str, deque[float]] = {
+            kind: deque(maxlen=_FAILURES_A_MINUTE) for kind in ("token", "password")
+        }
         self.bearers: Mapping[AccessRole, str] = {
             each: secrets.token_urlsafe(_TOKEN_BYTES) for each in AccessRole if 0 < each <= role
         }
+
+    @property
+    def has_password(self) -> bool:
+        """Whether a password opens sessions."""
+        return bool(self._password)
 
     def make_login(self, role: AccessRole) -> str:
         """Return a token that opens one session."""
@@ -100,16 +95,20 @@ class CallerRegistry:
         self._logins[token] = role, self._clock() + LOGIN_SECONDS
         return token
 
-    def is_login_allowed(self) -> bool:
-        """Count an attempt to log in, and return whether there were not too many in a minute."""
-        now = self._clock()
-        is_full = len(self._attempts) == _LOGINS_A_MINUTE and now - self._attempts[0] < 60
-        if not is_full:
-            self._attempts.append(now)
-        return not is_full
+    def is_blocked(self, kind: str) -> bool:
+        """Return whether too many attempts to log in have failed within a minute.
+
+        Args:
+            kind: ``"token"`` or ``"password"``: the one must not block the other.
+        """
+        failures = self._failures[kind]
+        return len(failures) == _FAILURES_A_MINUTE and self._clock() - failures[0] < 60
 
     def log_in(self, token: str) -> str:
-        """Open a session.
+        """Open a session by a token, however many other attempts have failed.
+
+        A page of another site can make attempts fail, and must not keep anybody out; a token
+        cannot be guessed.
 
         Args:
             token: Result of `make_login`; it works once.
@@ -118,28 +117,33 @@ class CallerRegistry:
             The secret of the session; empty if the token is not valid.
         """
         found = next((each for each in self._logins if _is_same(each, token)), None)
-        if found is None:
+        role, end = (AccessRole.NONE, 0.0) if found is None else self._logins.pop(found)
+        if self._clock() > end:
+            self._note_failure("token")
             return ""
-        role, end = self._logins.pop(found)
-        now = self._clock()
-        if now > end:
+        return self._sessions.open(self.user, role)
+
+    def log_in_by_password(self, password: str) -> str:
+        """Open a session by the password; see `log_in`. It is not tried while `is_blocked`."""
+        is_blocked = not self._password or self.is_blocked("password")
+        if is_blocked or not _is_same(self._password, password):
+            self._note_failure("password")
             return ""
-        self._expire(now)
-        while len(self._sessions) >= _MOST_SESSIONS:
-            del self._sessions[min(self._sessions, key=lambda key: self._sessions[key].used)]
-        secret = secrets.token_urlsafe(_TOKEN_BYTES)
-        self._sessions[secret] = BrowserSession(role, now, now)
-        return secret
+        return self._sessions.open(self.user, self.role)
+
+    def _note_failure(self, kind: str) -> None:
+        # Those while it is blocked do not make that last longer.
+        if not self.is_blocked(kind):
+            self._failures[kind].append(self._clock())
 
     def by_session(self, secret: str, address: str = "") -> Caller | None:
         """Return the caller of a session, and note its use; ``None`` if it has ended."""
-        self._expire(self._clock())
-        found = next((key for key in self._sessions if _is_same(key, secret)), None)
-        if found is None:
+        key, session = self._sessions.find(secret)
+        if session is None:
             return None
-        session = self._sessions[found]
-        session.used = self._clock()
-        return Caller(self.user, session.role, found, address)
+        # The server may have been started again with less.
+        role = AccessRole(min(session.role, self.role))
+        return Caller(session.user, role, key, address)
 
     def by_bearer(self, token: str, address: str = "") -> Caller | None:
         """Return the caller of a bearer token; ``None`` if it is not valid."""
@@ -150,27 +154,19 @@ class CallerRegistry:
 
     def is_open(self, caller: Caller) -> bool:
         """Return whether the session of a caller is still open, and note its use."""
-        return not caller.session or self.by_session(caller.session) is not None
+        return not caller.session or self._sessions.use(caller.session) is not None
 
     def ends_of(self, caller: Caller) -> tuple[float, float] | None:
         """Return the seconds until its session ends when idle, and in any case."""
-        session = self._sessions.get(caller.session)
-        if session is None:
-            return None
-        now = self._clock()
-        return (
-            min(IDLE_SECONDS, session.began + ABSOLUTE_SECONDS - now),
-            session.began + ABSOLUTE_SECONDS - now,
-        )
+        return self._sessions.ends_of(caller.session)
 
     def log_out(self, caller: Caller) -> None:
         """End the session of a caller."""
-        self._sessions.pop(caller.session, None)
+        self._sessions.end(caller.session)
 
-    def _expire(self, now: float) -> None:
-        for key, session in list(self._sessions.items()):
-            if now - session.used > IDLE_SECONDS or now - session.began > ABSOLUTE_SECONDS:
-                del self._sessions[key]
+    def close(self) -> None:
+        """Keep the sessions for the next start of the server."""
+        self._sessions.save()
 
 
 def _is_same(known: str, given: str) -> bool:

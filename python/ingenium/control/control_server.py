@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 
 import uvicorn
@@ -13,7 +15,9 @@ from ingenium.control.access_file import access_file, written_access
 from ingenium.control.app_catalog import AppCatalog
 from ingenium.control.audit_log import AuditLog
 from ingenium.control.callers import AccessRole, CallerRegistry
+from ingenium.control.connection_limits import ConnectionLimits
 from ingenium.control.http_gate import HttpGate
+from ingenium.control.network_access import LOCAL, NetworkAccess
 from ingenium.control.service_map import ControlServices
 from ingenium.control.static_files import StaticFiles
 from ingenium.deploy.local.signals import Stop
@@ -25,7 +29,6 @@ __all__ = ["PORT", "ControlPlane"]
 PORT = 8321
 """Port if none is named and this one is free."""
 
-_LOCAL = "127.0.0.1"
 _SHUTDOWN_SECONDS = 1
 
 
@@ -36,6 +39,7 @@ class ControlPlane:
     Attributes:
         catalog: The apps.
         callers: Knows credentials.
+        access: How it is reached.
         listener: Socket that it listens on.
         gate: The ASGI application.
         services: Its services.
@@ -43,38 +47,47 @@ class ControlPlane:
 
     catalog: AppCatalog
     callers: CallerRegistry
+    access: NetworkAccess
     listener: socket.socket
     gate: HttpGate
     services: ControlServices
 
     @classmethod
     def bind(
-        cls, catalog: AppCatalog, user: str, role: AccessRole, port: int | None = None
+        cls,
+        catalog: AppCatalog,
+        user: str,
+        role: AccessRole,
+        port: int | None = None,
+        access: NetworkAccess = LOCAL,
     ) -> ControlPlane:
-        """Bind to a port of this machine, which nothing outside of it can reach.
+        """Bind to a port.
 
         Args:
             catalog: The apps.
             user: Name of the person for the audit log.
             role: The most that anybody may do.
             port: The port, 0 for any free one; `PORT` or a free one when ``None``.
+            access: How it is reached; only from this machine when left out.
 
         Raises:
-            ConfigError: The port is taken.
+            ConfigError: The port is taken, or the address is not one of this machine.
         """
-        listener = _listen(port)
+        listener = _listen(access.host, port)
         number = listener.getsockname()[1]
-        callers = CallerRegistry(user, role)
-        audit = AuditLog(catalog.settings.data_directory / "control-audit.jsonl")
-        url = f"http://{_LOCAL}:{number}"
+        folder = catalog.settings.data_directory
+        sessions = folder / f"control-sessions-{number}.json"
+        callers = CallerRegistry(user, role, path=sessions, password=access.password)
+        audit = AuditLog(folder / "control-audit.jsonl")
+        url = access.url(number)
         services = ControlServices(catalog, callers, audit, url, random_id("control"))
-        gate = HttpGate(number, callers, services.applications, StaticFiles())
-        return cls(catalog, callers, listener, gate, services)
+        gate = HttpGate(access, number, callers, services.applications, StaticFiles())
+        return cls(catalog, callers, access, listener, gate, services)
 
     @property
     def url(self) -> str:
         """Its URL, without a token."""
-        return f"http://{_LOCAL}:{self.listener.getsockname()[1]}"
+        return self.access.url(self.listener.getsockname()[1])
 
     def login_url(self) -> str:
         """Return a URL that opens one session."""
@@ -83,15 +96,19 @@ class ControlPlane:
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
         """Own what works beside requests, whichever server answers them."""
-        access = {
+        content = {
             "url": self.url,
             "create_login": f"{self.url}{self.services.session_path}/CreateLogin",
             "tokens": {role.name.lower(): token for role, token in self.callers.bearers.items()},
+            "certificate": None if self.access.is_local else str(self.access.certificate),
         }
         path = access_file(self.catalog.settings.data_directory)
-        with written_access(path, access):
+        with written_access(path, content):
             async with self.services.running():
-                yield
+                try:
+                    yield
+                finally:
+                    self.callers.close()
 
     async def serve(self, stop: Stop) -> None:
         """Serve until a stop."""
@@ -106,6 +123,8 @@ class ControlPlane:
             server_header=False,
             proxy_headers=False,
             timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+            ssl_certfile=self.access.certificate,
+            ssl_keyfile=self.access.key,
         )
         server = _QuietServer(config)
 
@@ -114,8 +133,15 @@ class ControlPlane:
             server.should_exit = True
 
         stop.on_ask(end)
+        limits = ConnectionLimits(lambda: server.server_state.connections)
         async with self.opened():
-            await server.serve(sockets=[self.listener])
+            watch = asyncio.create_task(limits.run())
+            try:
+                await server.serve(sockets=[self.listener])
+            finally:
+                watch.cancel()
+                with suppress(asyncio.CancelledError):
+                    await watch
 
 
 class _QuietServer(uvicorn.Server):
@@ -127,19 +153,26 @@ class _QuietServer(uvicorn.Server):
         yield
 
 
-def _listen(port: int | None) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+def _listen(host: str, port: int | None) -> socket.socket:
+    wanted = PORT if port is None else port
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(
+            host.strip("[]"), wanted, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except OSError as error:
+        raise ConfigError(f"host {host} is not known: {error.strerror}") from error
+    listener = socket.socket(family, kind)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((_LOCAL, PORT if port is None else port))
+        listener.bind(address)
     except OSError as error:
-        if port is None:
-            listener.bind((_LOCAL, 0))
-        else:
+        if port is not None or error.errno != errno.EADDRINUSE:
             listener.close()
             raise ConfigError(
-                f"port {port} cannot be used: {error.strerror}: name another one with --port"
+                f"port {wanted} of {host} cannot be used: {error.strerror}: name another one with "
+                "--port"
             ) from error
+        listener.bind((address[0], 0))
     # A client may connect as soon as it knows the URL.
     listener.listen()
     return listener

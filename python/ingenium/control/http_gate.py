@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from http import cookies
 from typing import Any
-from urllib.parse import parse_qs
 
 from ingenium.control.callers import CALLER, Caller, CallerRegistry
+from ingenium.control.login_page import LoginPage
+from ingenium.control.network_access import NetworkAccess
+from ingenium.control.plain_answer import Receive, Scope, Send, say
 from ingenium.control.static_files import StaticFiles
 
 __all__ = ["MOST_BYTES", "HttpGate"]
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Any]]
-Send = Callable[[Any], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MOST_BYTES = 64 * 1024
@@ -34,6 +34,9 @@ _HEADERS = (
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
     (b"x-frame-options", b"DENY"),
 )
+BODY_SECONDS = 20.0
+"""Time limit for the body of a request to arrive."""
+
 _SAME = {"same-origin", "none"}
 _CONTENT_TYPES = (
     "application/json",
@@ -48,6 +51,7 @@ class HttpGate:
     """An ASGI application in front of services and files.
 
     Args:
+        access: How it is reached.
         port: Port that it is reached at.
         callers: Knows credentials.
         services: Applications of the services by their path, ``"/package.Service"``.
@@ -56,13 +60,17 @@ class HttpGate:
 
     def __init__(
         self,
+        access: NetworkAccess,
         port: int,
         callers: CallerRegistry,
         services: Mapping[str, Application],
         files: StaticFiles,
     ) -> None:
-        self._hosts = {f"{name}:{port}" for name in ("localhost", "127.0.0.1", "[::1]")}
-        self._cookie = f"ingenium_{port}"
+        self._hosts = access.hosts(port)
+        self._scheme = access.scheme
+        self._is_local = access.is_local
+        self._cookie = access.cookie_name(port)
+        self._login = LoginPage(callers, self._cookie, is_secure=not access.is_local)
         self._callers = callers
         self._services = services
         self._files = files
@@ -75,11 +83,14 @@ class HttpGate:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
             return
+        headers = list(_HEADERS)
+        if not self._is_local:
+            headers.append((b"strict-transport-security", b"max-age=31536000"))
 
         async def send_with_headers(message: Any) -> None:
             if message["type"] == "http.response.start":
                 known = {name.lower() for name, _ in message.get("headers", ())}
-                added = [each for each in _HEADERS if each[0] not in known]
+                added = [each for each in headers if each[0] not in known]
                 message = {**message, "headers": [*message.get("headers", ()), *added]}
             await send(message)
 
@@ -88,37 +99,42 @@ class HttpGate:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = _headers_of(scope)
         if not all(map(str.isascii, headers.values())):
-            await _say(send, 400, "headers have ASCII characters only")
+            await say(send, 400, "headers have ASCII characters only")
             return
         if headers.get("host", "") not in self._hosts:
-            await _say(send, 421, "this server is reached as localhost only")
+            names = "localhost" if self._is_local else " or ".join(sorted(self._hosts))
+            await say(send, 421, f"this server is reached as {names} only")
             return
         origin = headers.get("origin")
         if origin is not None and not self._is_own(origin):
-            await _say(send, 403, "requests from other origins are refused")
+            await say(send, 403, "requests from other origins are refused")
             return
         path, method = scope["path"], scope["method"]
         if path == "/login":
-            await self._log_in(scope, method, send)
+            await self._login.answer(scope, _bounded(receive), send, headers)
             return
         service = self._services.get(path.rpartition("/")[0])
         if service is None:
             if method not in {"GET", "HEAD"}:
-                await _say(send, 405, "use GET", (b"allow", b"GET, HEAD"))
+                await say(send, 405, "use GET", (b"allow", b"GET, HEAD"))
+                return
+            is_page = headers.get("sec-fetch-mode") == "navigate"
+            if is_page and self._callers.has_password and not self._caller(scope, headers)[0]:
+                await say(send, 303, "", (b"location", b"/login"))
                 return
             await self._files.send(path, method, send)
             return
         caller, is_cookie = self._caller(scope, headers)
         refusal = _refusal(method, headers, is_cookie=is_cookie)
         if refusal is not None:
-            await _say(send, *refusal)
+            await say(send, *refusal)
             return
         CALLER.set(caller)
-        await service(scope, receive, send)
+        await service(scope, _bounded(receive), send)
 
     def _is_own(self, origin: str) -> bool:
         scheme, _, host = origin.partition("://")
-        return scheme in {"http", "https"} and host in self._hosts
+        return scheme == self._scheme and host in self._hosts
 
     def _caller(self, scope: Scope, headers: Mapping[str, str]) -> tuple[Caller | None, bool]:
         address = (scope.get("client") or ("",))[0]
@@ -128,26 +144,6 @@ class HttpGate:
             return (self._callers.by_bearer(token.strip(), address) if is_bearer else None), False
         secret = _cookie_of(headers, self._cookie)
         return (self._callers.by_session(secret, address) if secret else None), bool(secret)
-
-    async def _log_in(self, scope: Scope, method: str, send: Send) -> None:
-        if method != "GET":
-            await _say(send, 405, "use GET", (b"allow", b"GET"))
-            return
-        if not self._callers.is_login_allowed():
-            await _say(send, 429, "too many attempts: wait a minute")
-            return
-        [token] = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token", [""])[:1]
-        secret = self._callers.log_in(token)
-        if not secret:
-            await _say(
-                send,
-                403,
-                "this URL has been used or is too old: ingenium dashboard --url prints another one",
-            )
-            return
-        cookie = f"{self._cookie}={secret}; HttpOnly; SameSite=Strict; Path=/"
-        headers = (b"location", b"/"), (b"set-cookie", cookie.encode())
-        await _say(send, 303, "", *headers)
 
 
 def _refusal(method: str, headers: Mapping[str, str], *, is_cookie: bool) -> tuple[int, str] | None:
@@ -187,15 +183,26 @@ def _cookie_of(headers: Mapping[str, str], name: str) -> str:
     return "" if found is None else found.value
 
 
-async def _say(send: Send, status: int, text: str, *headers: tuple[bytes, bytes]) -> None:
-    body = f"{text}\n".encode() if text else b""
-    own = (
-        (b"content-type", b"text/plain; charset=utf-8"),
-        (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
-    )
-    await send({"type": "http.response.start", "status": status, "headers": [*own, *headers]})
-    await send({"type": "http.response.body", "body": body})
+def _bounded(receive: Receive) -> Receive:
+    """Return what receives the body of a request in a bounded time, and then its end."""
+    end = asyncio.get_running_loop().time() + BODY_SECONDS
+    is_whole = False
+
+    async def bounded() -> Any:
+        nonlocal is_whole
+        if is_whole:
+            return await receive()
+        try:
+            async with asyncio.timeout_at(end):
+                message = await receive()
+        except TimeoutError:
+            # The service ends the call as for a caller that has left.
+            is_whole = True
+            return {"type": "http.disconnect"}
+        is_whole = not message.get("more_body", False)
+        return message
+
+    return bounded
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from ingenium.control.callers import (
-    ABSOLUTE_SECONDS,
-    IDLE_SECONDS,
-    LOGIN_SECONDS,
-    AccessRole,
-    CallerRegistry,
-)
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from ingenium.control.callers import LOGIN_SECONDS, AccessRole, CallerRegistry
+from ingenium.control.session_store import ABSOLUTE_SECONDS, IDLE_SECONDS
 
 
 class Watch:
@@ -72,9 +73,58 @@ def test_bearer_tokens_reach_up_to_the_role_of_the_server() -> None:
     assert len({len(token) >= 43 for token in registry.bearers.values()}) == 1
 
 
-def test_sixth_login_within_a_minute_is_refused() -> None:
+def test_failed_attempts_block_a_password_and_never_a_token() -> None:
     clock = Watch()
-    registry = CallerRegistry("ann", clock=clock)
-    assert [registry.is_login_allowed() for _ in range(6)] == [True] * 5 + [False]
+    registry = CallerRegistry("ann", clock=clock, password="correct horse battery")
+    token = registry.make_login(AccessRole.READ)
+    for _ in range(7):
+        assert registry.log_in("x") == ""
+    # A page of another site can send these; it must keep nobody out.
+    assert registry.is_blocked("token")
+    assert not registry.is_blocked("password")
+    assert registry.log_in(token)
+    for _ in range(5):
+        assert registry.log_in_by_password("battery staple") == ""
+    assert registry.is_blocked("password")
+    assert registry.log_in_by_password("correct horse battery") == ""
     clock.now += 60
-    assert registry.is_login_allowed()
+    assert registry.log_in_by_password("correct horse battery")
+
+
+def test_empty_password_opens_nothing_where_there_is_none() -> None:
+    assert CallerRegistry("ann").log_in_by_password("") == ""
+
+
+def test_session_outlives_the_server_without_its_secret_and_with_no_more_than_its_role(
+    tmp_path: Path,
+) -> None:
+    clock = Watch()
+    path = tmp_path / "own" / "sessions.json"
+    first = CallerRegistry("ann", clock=clock, path=path)
+    secret, other = (first.log_in(first.make_login(AccessRole.TRADE)) for _ in range(2))
+    ended = first.by_session(other)
+    assert ended is not None
+    first.log_out(ended)
+    first.close()
+    kept = path.read_text()
+    assert secret not in kept
+    assert other not in kept
+    assert len(json.loads(kept)) == 1
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    clock.now += IDLE_SECONDS - 1
+    again = CallerRegistry("ann", AccessRole.OPERATE, clock, path)
+    caller = again.by_session(secret)
+    assert caller is not None
+    assert caller.role is AccessRole.OPERATE
+    assert again.by_session(other) is None
+    clock.now += IDLE_SECONDS + 1
+    assert CallerRegistry("ann", clock=clock, path=path).by_session(secret) is None
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"a": 1}', '{"a": {"role": 3}}'])
+def test_damaged_file_of_sessions_opens_nothing(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "sessions.json"
+    path.write_text(text)
+    registry = CallerRegistry("ann", path=path)
+    assert registry.by_session("a") is None
+    assert registry.by_session(registry.log_in(registry.make_login(AccessRole.READ))) is not None
