@@ -47,7 +47,7 @@ def _other_address() -> str:
 @pytest.mark.parametrize(
     ("host", "options", "cure"),
     [
-        ("0.0.0.0", (), "is no address that a browser can open"),  # noqa: S104 - it is refused
+        ("0.0.0.0", (), "is no address that a browser can open"),
         ("::", ("--certificate", "server.pem"), "is no address that a browser can open"),
         ("192.0.2.1", (), "pass --certificate as well"),
         ("192.0.2.1", ("--certificate", "server.pem"), "pass --password-file as well"),
