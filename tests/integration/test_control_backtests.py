@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +120,9 @@ def test_backtest_of_the_page_is_that_of_the_command_line(plane: ControlClient) 
     assert different["values"][0] == {
         "name": "fast", "left": "7", "right": "8", "isParameter": True,
     }  # fmt: skip
+    figures = {each["name"]: each for each in different["values"] if "isParameter" not in each}
+    assert re.fullmatch(r"[\d,]+\.\d\d", figures["final_equity"]["left"])
+    assert re.fullmatch(r"-?\d+\.\d\d%", figures["total_return"]["right"])
     second = plane.call("BacktestService/GetBacktest", id=other["id"])["report"]["fills"]
     at = int(different.get("equalFills", 0))
     assert second[:at] == report["fills"][:at]
@@ -242,3 +247,50 @@ def test_backtests_are_listed_after_a_restart(tmp_path: Path) -> None:
         assert found == one
         report = plane.call("BacktestService/GetBacktest", id=one["id"])["report"]
         assert report["fillCount"] == str(len(report["fills"]))
+
+
+@pytest.mark.timeout(120)
+def test_recorded_backtest_is_listed_and_equals_the_same_one_of_the_page(tmp_path: Path) -> None:
+    (tmp_path / "cross.py").write_text(CROSS)
+    ended = ingenium("backtest", "cross.py:app", "--start", "2010-01-04", "--record", cwd=tmp_path)
+    assert ended.code == 0, ended.err
+    with control_plane(tmp_path, "cross.py:app") as plane:
+        [recorded] = plane.call("BacktestService/ListBacktests", "read")["backtests"]
+        assert recorded["isRecorded"]
+        assert (recorded["state"], recorded["app"]) == ("RUN_STATE_DONE", "cross")
+        one = _finished(plane, startDay="2010-01-04")
+        for name in ("eventsDigest", "totalReturn", "sharpe", "maxDrawdown", "trades", "startDay"):
+            assert recorded[name] == one[name], name
+        listed = plane.call("BacktestService/ListBacktests", "read")["backtests"]
+        assert [each["id"] for each in listed] == [one["id"], recorded["id"]]
+        mine, own = (
+            plane.call("BacktestService/GetBacktest", id=each["id"])["report"]
+            for each in (recorded, one)
+        )
+        assert mine["fills"] == own["fills"]
+        assert mine["trades"] == own["trades"]
+        assert Decimal(str(mine["equity"][-1]["equity"])) == Decimal(
+            str(own["equity"][-1]["equity"])
+        )
+        equal = plane.call(
+            "BacktestService/CompareBacktests", leftId=recorded["id"], rightId=one["id"]
+        )
+        assert (equal["isEqual"], equal["equalFills"]) == (True, str(len(own["fills"])))
+        assert [each for each in equal.get("values", []) if "isParameter" not in each] == []
+        [last] = plane.stream("BacktestService/WatchBacktest", id=recorded["id"])
+        assert last["backtest"] == recorded
+        unknown = plane.post("BacktestService/GetBacktest", id="run_unknown")
+        assert (unknown.status, unknown.code) == (404, "not_found")
+
+
+def test_app_of_history_needs_no_server_and_has_an_empty_account(plane: ControlClient) -> None:
+    health = plane.call("SessionService/GetHealth", "read")
+    assert health["isWell"]
+    assert ["isExpected" in each for each in health["checks"]] == [False, False]
+    beat = next(plane.answers("WatchService/Watch", "read"))["heartbeat"]
+    assert (beat["isConnected"], beat["isWithoutServer"]) == (True, True)
+    assert "error" not in beat
+    for method in ("GetEquityHistory", "ListPositions", "ListProfit"):
+        found = plane.call(f"PortfolioService/{method}", "read")
+        assert list(found) == ["notes"], method
+        assert "app 'cross' has no recording" in found["notes"][0]

@@ -224,6 +224,9 @@ def test_money_of_the_page_is_that_of_the_recording(live: LiveApp) -> None:
     assert all(-0.01 < point["drawdown"] <= 0 for point in points["points"])
     profit = live.plane.call("PortfolioService/ListProfit", by="PROFIT_BY_SYMBOL")["rows"]
     assert [(row["key"], row["netPnl"]) for row in profit] == [("AAPL", "0")]
+    by_strategy = live.plane.call("PortfolioService/ListProfit", by="PROFIT_BY_STRATEGY")["rows"]
+    assert [(row["key"], row["netPnl"]) for row in by_strategy] == [("turns", "0")]
+    assert int(by_strategy[0]["fills"]) >= int(profit[0]["fills"])
     positions = live.plane.call("PortfolioService/ListPositions")["positions"]
     assert [each["averageCost"] for each in positions] == ["100"]
 
@@ -241,6 +244,23 @@ def test_bars_have_the_signals_and_fills_that_they_caused(live: LiveApp) -> None
         close = Decimal(bars[each["barTime"]]["close"])
         assert each["text"] == ("short" if close > 103 else "long"), each
     assert {each["text"] for each in found["marks"] if each["kind"] == "fill"} == {"buy", "sell"}
+    last = int(found["bars"][-1]["time"]) // (300 * 10**9) * 300 * 10**9
+    longer = live.plane.call(
+        "DataService/ListBars", symbol="AAPL", period="5m", limit=3, untilTime=str(last)
+    )
+    rows = live.rows(
+        f"select close, high from bars where time >= {last - 300 * 10**9} and time < {last} "
+        "order by time"
+    )
+    five = longer["bars"][-1]
+    assert (int(five["time"]), five["bars"]) == (last - 300 * 10**9, "5")
+    assert (five["close"], five["volume"]) == (rows[-1][0], "500000")
+    assert Decimal(five["high"]) == max(Decimal(row[1]) for row in rows)
+    assert {each["barTime"] for each in longer["marks"]} <= {
+        each["time"] for each in longer["bars"]
+    }
+    refused = live.plane.post("DataService/ListBars", symbol="AAPL", period="2m")
+    assert "period is '2m': use 1m, 5m, 15m, 1h, 1d" in refused.json["message"]
 
 
 @pytest.mark.timeout(120)

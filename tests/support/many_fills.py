@@ -66,7 +66,7 @@ def record_fills(path: Path, count: int, *, seed: int = 1) -> list[Moment]:
         ):
             if rows:
                 marks = ", ".join("?" * len(rows[0]))
-                database.executemany(f"insert into {table} values ({marks})", rows)  # noqa: S608
+                database.executemany(f"insert into {table} values ({marks})", rows)
     database.close()
     return moments
 

@@ -130,7 +130,9 @@ def positions(
 def pnl(
     app: AppName = None,
     run: RunOption = None,
-    by: Annotated[str, typer.Option("--by", metavar="day|symbol", help="Of each what.")] = "day",
+    by: Annotated[
+        str, typer.Option("--by", metavar="day|symbol|strategy", help="Of each what.")
+    ] = "day",
     symbol: SymbolOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
@@ -140,7 +142,7 @@ def pnl(
     json: JsonFlag = False,
     csv: CsvFlag = False,
 ) -> None:
-    """Show realized profit and loss by day (UTC) or by symbol, and commissions."""
+    """Show realized profit and loss by day (UTC), symbol or strategy, and commissions."""
     found = _read(
         app,
         database,

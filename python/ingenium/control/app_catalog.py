@@ -99,6 +99,19 @@ class AppCatalog:
         """Return whether there is a recording of an app."""
         return self._database is not None or Path(self._database_url(app)).is_file()
 
+    def needs_server(self, app: str) -> bool:
+        """Return whether an app has a server while it works: one of history is only backtested."""
+        found = self.registered.get(app)
+        return found is None or not found.is_historical
+
+    def why_not_recorded(self, app: str) -> str:
+        """Return why there is no recording of an app, with the cure; empty if there is one."""
+        try:
+            self.recording_url(app)
+        except RecorderError as error:
+            return str(error)
+        return ""
+
     def recording_url(self, app: str) -> str:
         """Return the database of an app's recording.
 

@@ -25,7 +25,9 @@ __all__ = ["AppMonitor"]
 EVERY_SECONDS = 1.0
 """Interval between two observations while somebody watches."""
 PATIENCE_SECONDS = 2.5
-"""Time limit of an observation; doubled after each one that has failed."""
+"""Time limit of an observation; doubled after each one that has failed, up to the most."""
+MOST_PATIENCE_SECONDS = 20.0
+"""Longest time limit."""
 KEPT = 10_000
 """Fills, denials and events that a stream can be resumed from."""
 LINGER_SECONDS = 60.0
@@ -95,7 +97,7 @@ class AppMonitor:
                 view = await reader.observe()
         except TimeoutError:
             self._error = f"the app has not answered within {self._patience:g} s"
-            self._patience *= 2
+            self._patience = min(2 * self._patience, MOST_PATIENCE_SECONDS)
             return
         self._patience, self._error = PATIENCE_SECONDS, ""
         self._view, self.observed = view, time.time_ns()

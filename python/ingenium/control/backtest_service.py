@@ -12,6 +12,7 @@ from connectrpc.code import Code
 from connectrpc.errors import ConnectError
 from connectrpc.request import RequestContext
 
+from ingenium.backtest.formatting import figure_text
 from ingenium.control._gen.ingenium.control.v1 import backtests_pb as pb
 from ingenium.control._gen.ingenium.control.v1 import common_pb
 from ingenium.control._gen.ingenium.control.v1.backtests_connect import BacktestService
@@ -20,6 +21,7 @@ from ingenium.control.app_service import value_of
 from ingenium.control.call_guard import caller_now, not_found, refuse
 from ingenium.control.control_run import ControlRun
 from ingenium.control.once_by_id import OnceById
+from ingenium.control.recorded_backtests import RecordedBacktests
 from ingenium.control.registered_app import NEEDS_HISTORY, RegisteredApp, Value
 from ingenium.control.request_fields import check_days
 from ingenium.control.run_board import RunBoard
@@ -79,14 +81,26 @@ class BacktestCalls(BacktestService):
     def __init__(self, catalog: AppCatalog, board: RunBoard) -> None:
         self._catalog = catalog
         self._board = board
+        self._recorded = RecordedBacktests(catalog)
         self._once = OnceById()
 
     async def list_backtests(
         self, request: pb.ListBacktestsRequest, _: Context, /
     ) -> pb.ListBacktestsResponse:
-        """Return backtests, latest first."""
+        """Return backtests of the server and recorded ones, latest first."""
         runs = self._board.listed("backtest", request.app)
+        runs += await self._recorded.listed(request.app)
+        runs.sort(key=lambda run: -run.created)
         return pb.ListBacktestsResponse(backtests=[backtest_message(run) for run in runs])
+
+    async def _find(self, run_id: str) -> ControlRun:
+        found = await self._recorded.find(run_id)
+        return self._board.find("backtest", run_id) if found is None else found
+
+    async def _result(self, run: ControlRun) -> Mapping[str, Any] | None:
+        if run.is_recorded:
+            return await self._recorded.result(run)
+        return await asyncio.to_thread(self._board.result, run)
 
     async def start_backtest(
         self, request: pb.StartBacktestRequest, _: Context, /
@@ -109,8 +123,8 @@ class BacktestCalls(BacktestService):
         self, request: pb.GetBacktestRequest, _: Context, /
     ) -> pb.GetBacktestResponse:
         """Return a backtest with its result."""
-        run = self._board.find("backtest", request.id)
-        result = await asyncio.to_thread(self._board.result, run)
+        run = await self._find(request.id)
+        result = await self._result(run)
         return pb.GetBacktestResponse(
             backtest=backtest_message(run),
             report=None if result is None else report_message(result),
@@ -120,10 +134,10 @@ class BacktestCalls(BacktestService):
         self, request: pb.GetBacktestFileRequest, _: Context, /
     ) -> AsyncIterator[pb.GetBacktestFileResponse]:
         """Return the report as a file."""
-        run = self._board.find("backtest", request.id)
+        run = await self._find(request.id)
         path = self._board.folder_of(run) / "report.html"
         if not path.is_file():
-            raise ConnectError(Code.FAILED_PRECONDITION, f"backtest {run.id} has no report yet")
+            raise ConnectError(Code.FAILED_PRECONDITION, f"backtest {run.id} has no report")
         name = f"{run.app}-backtest.html"
         async for part in file_parts(path):
             yield pb.GetBacktestFileResponse(data=part, file_name=name)
@@ -133,7 +147,7 @@ class BacktestCalls(BacktestService):
         self, request: pb.WatchBacktestRequest, _: Context, /
     ) -> AsyncIterator[pb.WatchBacktestResponse]:
         """Follow a backtest to its end."""
-        run = self._board.find("backtest", request.id)
+        run = await self._find(request.id)
         while not run.ended:
             yield pb.WatchBacktestResponse(backtest=backtest_message(run))
             await self._board.next_change(run)
@@ -143,7 +157,7 @@ class BacktestCalls(BacktestService):
         self, request: pb.CancelBacktestRequest, _: Context, /
     ) -> pb.CancelBacktestResponse:
         """End a backtest."""
-        run = self._board.find("backtest", request.id)
+        run = await self._find(request.id)
         self._board.cancel(run)
         return pb.CancelBacktestResponse(backtest=backtest_message(run))
 
@@ -151,14 +165,14 @@ class BacktestCalls(BacktestService):
         self, request: pb.CompareBacktestsRequest, _: Context, /
     ) -> pb.CompareBacktestsResponse:
         """Compare two backtests."""
-        runs = [self._board.find("backtest", each) for each in (request.left_id, request.right_id)]
+        runs = [await self._find(each) for each in (request.left_id, request.right_id)]
         results = []
         for run in runs:
-            result = await asyncio.to_thread(self._board.result, run)
+            result = await self._result(run)
             if result is None:
                 raise ConnectError(Code.FAILED_PRECONDITION, f"backtest {run.id} has no result")
             results.append(result)
-        left, right = (result["fills"] for result in results)
+        left, right = ([fill_row(each) for each in result["fills"]] for result in results)
         equal = next(
             (at for at, (a, b) in enumerate(zip(left, right, strict=False)) if a != b),
             min(len(left), len(right)),
@@ -171,26 +185,30 @@ class BacktestCalls(BacktestService):
                 *_compared([result["stats"] for result in results], is_parameter=False),
             ],
             equal_fills=equal,
-            left_fill=fill_row(left[equal]) if equal < len(left) else None,
-            right_fill=fill_row(right[equal]) if equal < len(right) else None,
+            left_fill=left[equal] if equal < len(left) else None,
+            right_fill=right[equal] if equal < len(right) else None,
         )
 
 
 def _compared(sides: list[Mapping[str, Any]], *, is_parameter: bool) -> list[pb.ComparedValue]:
-    left, right = sides
+    text = _parameter_text if is_parameter else _figure_text
+    names = dict.fromkeys(name for side in sides for name in side)
+    found = [(name, *(text(name, side.get(name)) for side in sides)) for name in names]
     return [
-        pb.ComparedValue(
-            name=name,
-            left=_text(left.get(name)),
-            right=_text(right.get(name)),
-            is_parameter=is_parameter,
-        )
-        for name in dict.fromkeys((*left, *right))
-        if left.get(name) != right.get(name)
+        pb.ComparedValue(name=name, left=left, right=right, is_parameter=is_parameter)
+        for name, left, right in found
+        if left != right
     ]
 
 
-def _text(value: object) -> str:
+def _parameter_text(_: str, value: object) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def _figure_text(name: str, value: object) -> str:
+    """Return a figure as the command line prints it."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    return figure_text(name, value) if isinstance(value, int | float) else json.dumps(value)

@@ -35,6 +35,7 @@ class ControlRun:
         progress: Last progress that its process has said.
         summary: Digest and main figures of a backtest, or the luck of a sweep.
         same_as: Id of an earlier backtest with the same digest.
+        is_recorded: Whether it comes from a recording, and was not started here.
     """
 
     id: str
@@ -56,3 +57,4 @@ class ControlRun:
     progress: dict[str, Any] = field(default_factory=dict)
     summary: dict[str, Any] = field(default_factory=dict)
     same_as: str = ""
+    is_recorded: bool = False

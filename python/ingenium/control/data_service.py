@@ -56,6 +56,7 @@ class DataCalls(DataService):
 
     async def list_bars(self, request: pb.ListBarsRequest, _: Context, /) -> pb.ListBarsResponse:
         """Return bars with signals and fills."""
+        from ingenium.recorder.bar_periods import PERIODS, period_table
         from ingenium.recorder.recorded_bars import bar_table, gap_table, mark_table
 
         app, symbol = self._catalog.resolve(request.app), request.symbol
@@ -64,14 +65,23 @@ class DataCalls(DataService):
         limit = request.limit or _BARS
         if not 0 < limit <= _MOST_BARS:
             raise refuse(f"limit is {limit}: use 1 to {_MOST_BARS}")
+        period = request.period
+        if period and period not in PERIODS:
+            raise refuse(f"period is {period!r}: use {', '.join(PERIODS)}, or leave it out")
         since = request.since_time if request.has_field("since_time") else None
         until = request.until_time if request.has_field("until_time") else None
 
         def query(records: Records) -> tuple[RecordTable, RecordTable, RecordTable]:
             def read(connection: Any) -> tuple[RecordTable, RecordTable, RecordTable]:
-                bars = bar_table(connection, app, symbol, since, until, limit)
+                span = app, symbol, since, until, limit
+                bars = (
+                    period_table(connection, *span, PERIODS[period])
+                    if period
+                    else bar_table(connection, *span)
+                )
                 rows = list(bars)
-                first, last = (rows[0]["received"], rows[-1]["received"]) if rows else (0, -1)
+                first = rows[0].get("first", rows[0]["received"]) if rows else 0
+                last = rows[-1]["received"] if rows else -1
                 # What the last bar has caused is later than it.
                 end = last + _AFTER if until is not None else _END
                 marks = mark_table(connection, app, symbol, first, end, _MOST_MARKS)
@@ -81,7 +91,8 @@ class DataCalls(DataService):
 
         bars, marks, gaps = await self._catalog.read(app, query)
         times = [row["time"] for row in bars]
-        received = [row["received"] for row in bars]
+        # A mark belongs to the last bar that began before it.
+        received = [row.get("first", row["received"]) for row in bars]
         return pb.ListBarsResponse(
             bars=[_bar(row) for row in bars],
             marks=[
@@ -109,7 +120,11 @@ def _bar(row: dict[str, Any]) -> pb.Bar:
     }
     return pb.Bar(
         time=row["time"],
+        open=numbers["open"],
+        high=numbers["high"],
+        low=numbers["low"],
+        close=numbers["close"],
         volume=None if row["volume"] is None else plain(row["volume"]),
         sequence=row["sequence"],
-        **numbers,
+        bars=row.get("bars", 0),
     )

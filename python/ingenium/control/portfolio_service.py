@@ -23,6 +23,7 @@ __all__ = ["MidnightEquity", "PortfolioCalls"]
 Context = RequestContext[Any, Any]
 _POINTS = 1000
 _MOST_POINTS = 5000
+_PROFIT_BY = {pb.ProfitBy.SYMBOL: "symbol", pb.ProfitBy.STRATEGY: "strategy"}
 _DAY = 24 * 3600 * 1_000_000_000
 
 
@@ -99,6 +100,8 @@ class PortfolioCalls(PortfolioService):
         if not 2 <= points <= _MOST_POINTS:
             raise refuse(f"max_points is {points}: use 2 to {_MOST_POINTS}")
         app = self._catalog.resolve(request.app)
+        if why := self._catalog.why_not_recorded(app):
+            return pb.GetEquityHistoryResponse(notes=[why])
         view = await self._monitors.of(app).view()
         cash = decimal_of(view.status.money.starting_cash)
         since = request.since_time if request.has_field("since_time") else None
@@ -134,6 +137,8 @@ class PortfolioCalls(PortfolioService):
         """Return the positions at a time."""
         app = self._catalog.resolve(request.app)
         at = time_of_field(request, "at_time")
+        if why := self._catalog.why_not_recorded(app):
+            return pb.ListPositionsResponse(notes=[why])
         table = await self._catalog.read(app, lambda records: records.positions(app, at=at))
         return pb.ListPositionsResponse(
             positions=[
@@ -153,8 +158,10 @@ class PortfolioCalls(PortfolioService):
     ) -> pb.ListProfitResponse:
         """Return the realized profit by day or symbol."""
         app = self._catalog.resolve(request.app)
-        by = "symbol" if request.by == pb.ProfitBy.SYMBOL else "day"
+        by = _PROFIT_BY.get(request.by, "day")
         since, until = time_range(request)
+        if why := self._catalog.why_not_recorded(app):
+            return pb.ListProfitResponse(notes=[why])
         table = await self._catalog.read(
             app, lambda records: records.pnl(app, by=by, since=since, until=until)
         )

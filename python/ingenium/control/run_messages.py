@@ -56,6 +56,7 @@ def backtest_message(run: ControlRun) -> backtests_pb.Backtest:
         sharpe=summary.get("sharpe"),
         max_drawdown=summary.get("max_drawdown"),
         trades=summary.get("trades"),
+        is_recorded=run.is_recorded,
     )
 
 
@@ -97,7 +98,7 @@ def report_message(result: Mapping[str, Any]) -> backtests_pb.BacktestReport:
             for at, equity, fall, held in result["equity"]
         ],
         fills=[fill_row(each) for each in result["fills"][:MOST_ROWS]],
-        fill_count=len(result["fills"]),
+        fill_count=result.get("fill_count", len(result["fills"])),
         trades=_trades(result["trades"][:MOST_ROWS]),
         trade_count=len(result["trades"]),
         problems=[*result["problems"], *result["flattering"]],

@@ -159,18 +159,26 @@ class ControlServices:
         monitor = self._monitors.of(name)
         await monitor.view()
         is_connected, error = monitor.connection
+        needs_server = self._catalog.needs_server(name)
         is_recorded = self._catalog.is_recorded(name)
+        text = "the server answers"
+        if not is_connected:
+            text = error if needs_server else "none: this app is backtested, and needs no server"
         return [
             session_pb.HealthCheck(
-                name="nats", is_well=is_connected, text=error or "the server answers"
+                name="nats",
+                is_well=is_connected or not needs_server,
+                text=text,
+                is_expected=needs_server,
             ),
             session_pb.HealthCheck(
                 name="recording",
-                is_well=is_recorded,
+                is_well=is_recorded or not needs_server,
                 text=(
                     self._catalog.recording_place(name)
                     if is_recorded
                     else f"none: ingenium record {name}"
                 ),
+                is_expected=needs_server,
             ),
         ]

@@ -138,8 +138,12 @@ class WatchCalls(WatchService):
 
     def _heartbeat(self, monitor: AppMonitor) -> pb.WatchResponse:
         is_connected, error = monitor.connection
+        is_without = not is_connected and not self._monitors.catalog.needs_server(monitor.app)
         beat = pb.Heartbeat(
-            is_connected=is_connected, error=error, observed_time=monitor.observed or None
+            is_connected=is_connected or is_without,
+            error="" if is_without else error,
+            observed_time=monitor.observed or None,
+            is_without_server=is_without,
         )
         return answer_of(beat)
 

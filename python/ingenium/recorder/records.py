@@ -14,6 +14,7 @@ from ingenium.errors import ConfigError
 from ingenium.recorder.database import Database, failures
 from ingenium.recorder.instants import nanoseconds
 from ingenium.recorder.order_story import order_story
+from ingenium.recorder.order_strategies import order_strategies
 from ingenium.recorder.paging import after_page, latest_first, page_name, unknown_page, within
 from ingenium.recorder.profit_rows import profit_rows
 from ingenium.recorder.record_table import RecordTable
@@ -190,11 +191,12 @@ class Records:
         limit: int | None = None,
         after: str = "",
     ) -> RecordTable:
-        """Return the realized profit and loss by day or symbol.
+        """Return the realized profit and loss by day, symbol or strategy.
 
         Args:
             app: As for `transactions`.
-            by: ``"day"`` (UTC) or ``"symbol"``.
+            by: ``"day"`` (UTC), ``"symbol"`` or ``"strategy"``: that whose signal led to the order
+                of the fill; empty if none did.
             symbol: Only fills of this instrument.
             since: Only fills at or after this time.
             until: Only fills before this time.
@@ -202,11 +204,11 @@ class Records:
             after: `RecordTable.next` of the previous page.
 
         Raises:
-            ConfigError: ``by`` is neither, or ``after`` does not come from an earlier page.
+            ConfigError: ``by`` is none of these, or ``after`` does not come from an earlier page.
             RecorderError: The database cannot be read.
         """
-        if by not in {"day", "symbol"}:
-            raise ConfigError(f"profit by {by!r} is not known: use 'day' or 'symbol'")
+        if by not in {"day", "symbol", "strategy"}:
+            raise ConfigError(f"profit by {by!r} is not known: use 'day', 'symbol' or 'strategy'")
         changes, position, fills = POSITION_CHANGES, POSITION, EXECUTIONS
         query = (
             select(
@@ -216,6 +218,7 @@ class Records:
                 changes.c.realized_pnl,
                 fills.c.commission,
                 fills.c.sequence.label("fill"),
+                fills.c.order_id,
             )
             .join(position, position.c.stream == changes.c.stream)
             .outerjoin(
@@ -228,7 +231,10 @@ class Records:
             query = query.where(position.c.scope == app)
         if symbol is not None:
             query = query.where(changes.c.symbol == symbol)
-        rows = profit_rows(self._rows(query), by, since, until)
+        strategies: dict[str, str] = {}
+        if by == "strategy":
+            strategies = self.run(lambda connection: order_strategies(connection, app))
+        rows = profit_rows(self._rows(query), by, since, until, strategies)
         names = ("app", by, "fills", "realized_pnl", "commissions", "net_pnl")
         notes = self._notes(app, changes.c.symbol, symbol, since, rows)
         return RecordTable(names, rows, (), "", notes).page(limit, after)

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file ingenium/control/v1/data.proto.
  */
 export const file_ingenium_control_v1_data: GenFile = /*@__PURE__*/
-  fileDesc("Ch5pbmdlbml1bS9jb250cm9sL3YxL2RhdGEucHJvdG8SE2luZ2VuaXVtLmNvbnRyb2wudjEiIQoSTGlzdFN5bWJvbHNSZXF1ZXN0EgsKA2FwcBgBIAEoCSJLChNMaXN0U3ltYm9sc1Jlc3BvbnNlEjQKB3N5bWJvbHMYASADKAsyIy5pbmdlbml1bS5jb250cm9sLnYxLlJlY29yZGVkU3ltYm9sIlUKDlJlY29yZGVkU3ltYm9sEg4KBnN5bWJvbBgBIAEoCRIMCgRiYXJzGAIgASgDEhIKCmZpcnN0X3RpbWUYAyABKAMSEQoJbGFzdF90aW1lGAQgASgDIo0BCg9MaXN0QmFyc1JlcXVlc3QSCwoDYXBwGAEgASgJEg4KBnN5bWJvbBgCIAEoCRIXCgpzaW5jZV90aW1lGAMgASgDSACIAQESFwoKdW50aWxfdGltZRgEIAEoA0gBiAEBEg0KBWxpbWl0GAUgASgFQg0KC19zaW5jZV90aW1lQg0KC191bnRpbF90aW1lIpUBChBMaXN0QmFyc1Jlc3BvbnNlEiYKBGJhcnMYASADKAsyGC5pbmdlbml1bS5jb250cm9sLnYxLkJhchIoCgVtYXJrcxgCIAMoCzIZLmluZ2VuaXVtLmNvbnRyb2wudjEuTWFyaxIvCgRnYXBzGAMgAygLMiEuaW5nZW5pdW0uY29udHJvbC52MS5SZWNvcmRpbmdHYXAifQoDQmFyEgwKBHRpbWUYASABKAMSDAoEb3BlbhgCIAEoCRIMCgRoaWdoGAMgASgJEgsKA2xvdxgEIAEoCRINCgVjbG9zZRgFIAEoCRITCgZ2b2x1bWUYBiABKAlIAIgBARIQCghzZXF1ZW5jZRgHIAEoA0IJCgdfdm9sdW1lInIKBE1hcmsSDAoEdGltZRgBIAEoAxIMCgRraW5kGAIgASgJEgwKBHRleHQYAyABKAkSEgoFcHJpY2UYBCABKAlIAIgBARIQCghvcmRlcl9pZBgFIAEoCRIQCghiYXJfdGltZRgGIAEoA0IICgZfcHJpY2UiWQoMUmVjb3JkaW5nR2FwEgwKBHRpbWUYASABKAMSDgoGc3RyZWFtGAIgASgJEg0KBWZpcnN0GAMgASgDEgwKBGxhc3QYBCABKAMSDgoGcmVhc29uGAUgASgJMsgBCgtEYXRhU2VydmljZRJgCgtMaXN0U3ltYm9scxInLmluZ2VuaXVtLmNvbnRyb2wudjEuTGlzdFN5bWJvbHNSZXF1ZXN0GiguaW5nZW5pdW0uY29udHJvbC52MS5MaXN0U3ltYm9sc1Jlc3BvbnNlElcKCExpc3RCYXJzEiQuaW5nZW5pdW0uY29udHJvbC52MS5MaXN0QmFyc1JlcXVlc3QaJS5pbmdlbml1bS5jb250cm9sLnYxLkxpc3RCYXJzUmVzcG9uc2VCZAoTaW5nZW5pdW0uY29udHJvbC52MUIJRGF0YVByb3RvUAFaQGdpdGh1Yi5jb20vbWFya3dpbnRlci9pbmdlbml1bS9nZW4vaW5nZW5pdW0vY29udHJvbC92MTtjb250cm9sdjFiBnByb3RvMw");
+  fileDesc("Ch5pbmdlbml1bS9jb250cm9sL3YxL2RhdGEucHJvdG8SE2luZ2VuaXVtLmNvbnRyb2wudjEiIQoSTGlzdFN5bWJvbHNSZXF1ZXN0EgsKA2FwcBgBIAEoCSJLChNMaXN0U3ltYm9sc1Jlc3BvbnNlEjQKB3N5bWJvbHMYASADKAsyIy5pbmdlbml1bS5jb250cm9sLnYxLlJlY29yZGVkU3ltYm9sIlUKDlJlY29yZGVkU3ltYm9sEg4KBnN5bWJvbBgBIAEoCRIMCgRiYXJzGAIgASgDEhIKCmZpcnN0X3RpbWUYAyABKAMSEQoJbGFzdF90aW1lGAQgASgDIp0BCg9MaXN0QmFyc1JlcXVlc3QSCwoDYXBwGAEgASgJEg4KBnN5bWJvbBgCIAEoCRIXCgpzaW5jZV90aW1lGAMgASgDSACIAQESFwoKdW50aWxfdGltZRgEIAEoA0gBiAEBEg0KBWxpbWl0GAUgASgFEg4KBnBlcmlvZBgGIAEoCUINCgtfc2luY2VfdGltZUINCgtfdW50aWxfdGltZSKVAQoQTGlzdEJhcnNSZXNwb25zZRImCgRiYXJzGAEgAygLMhguaW5nZW5pdW0uY29udHJvbC52MS5CYXISKAoFbWFya3MYAiADKAsyGS5pbmdlbml1bS5jb250cm9sLnYxLk1hcmsSLwoEZ2FwcxgDIAMoCzIhLmluZ2VuaXVtLmNvbnRyb2wudjEuUmVjb3JkaW5nR2FwIosBCgNCYXISDAoEdGltZRgBIAEoAxIMCgRvcGVuGAIgASgJEgwKBGhpZ2gYAyABKAkSCwoDbG93GAQgASgJEg0KBWNsb3NlGAUgASgJEhMKBnZvbHVtZRgGIAEoCUgAiAEBEhAKCHNlcXVlbmNlGAcgASgDEgwKBGJhcnMYCCABKANCCQoHX3ZvbHVtZSJyCgRNYXJrEgwKBHRpbWUYASABKAMSDAoEa2luZBgCIAEoCRIMCgR0ZXh0GAMgASgJEhIKBXByaWNlGAQgASgJSACIAQESEAoIb3JkZXJfaWQYBSABKAkSEAoIYmFyX3RpbWUYBiABKANCCAoGX3ByaWNlIlkKDFJlY29yZGluZ0dhcBIMCgR0aW1lGAEgASgDEg4KBnN0cmVhbRgCIAEoCRINCgVmaXJzdBgDIAEoAxIMCgRsYXN0GAQgASgDEg4KBnJlYXNvbhgFIAEoCTLIAQoLRGF0YVNlcnZpY2USYAoLTGlzdFN5bWJvbHMSJy5pbmdlbml1bS5jb250cm9sLnYxLkxpc3RTeW1ib2xzUmVxdWVzdBooLmluZ2VuaXVtLmNvbnRyb2wudjEuTGlzdFN5bWJvbHNSZXNwb25zZRJXCghMaXN0QmFycxIkLmluZ2VuaXVtLmNvbnRyb2wudjEuTGlzdEJhcnNSZXF1ZXN0GiUuaW5nZW5pdW0uY29udHJvbC52MS5MaXN0QmFyc1Jlc3BvbnNlQmQKE2luZ2VuaXVtLmNvbnRyb2wudjFCCURhdGFQcm90b1ABWkBnaXRodWIuY29tL21hcmt3aW50ZXIvaW5nZW5pdW0vZ2VuL2luZ2VuaXVtL2NvbnRyb2wvdjE7Y29udHJvbHYxYgZwcm90bzM");
 
 /**
  * Request of ListSymbols.
@@ -138,6 +138,14 @@ export type ListBarsRequest = Message<"ingenium.control.v1.ListBarsRequest"> & {
    * @generated from field: int32 limit = 5;
    */
   limit: number;
+
+  /**
+   * Length of the bars: "1m", "5m", "15m", "1h" or "1d", from midnight UTC; empty for bars as they
+   * were recorded. A length without a recorded bar has none.
+   *
+   * @generated from field: string period = 6;
+   */
+  period: string;
 };
 
 /**
@@ -189,7 +197,7 @@ export const ListBarsResponseSchema: GenMessage<ListBarsResponse> = /*@__PURE__*
  */
 export type Bar = Message<"ingenium.control.v1.Bar"> & {
   /**
-   * Its time, nanoseconds since 1970.
+   * Its time, nanoseconds since 1970; the start of a longer one.
    *
    * @generated from field: int64 time = 1;
    */
@@ -231,11 +239,18 @@ export type Bar = Message<"ingenium.control.v1.Bar"> & {
   volume?: string | undefined;
 
   /**
-   * Sequence in the recording.
+   * Sequence in the recording; of the last bar in it for a longer one.
    *
    * @generated from field: int64 sequence = 7;
    */
   sequence: bigint;
+
+  /**
+   * Number of recorded bars in it; 0 for a bar as it was recorded.
+   *
+   * @generated from field: int64 bars = 8;
+   */
+  bars: bigint;
 };
 
 /**

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file ingenium/control/v1/sweeps.proto.
  */
 export const file_ingenium_control_v1_sweeps: GenFile = /*@__PURE__*/
-  fileDesc("CiBpbmdlbml1bS9jb250cm9sL3YxL3N3ZWVwcy5wcm90bxITaW5nZW5pdW0uY29udHJvbC52MSKjAgoFU3dlZXASCgoCaWQYASABKAkSCwoDYXBwGAIgASgJEiwKBXN0YXRlGAMgASgOMh0uaW5nZW5pdW0uY29udHJvbC52MS5SdW5TdGF0ZRISCgpwYXJhbWV0ZXJzGAQgAygJEg8KB3JhbmtfYnkYBSABKAkSDAoEZG9uZRgGIAEoAxINCgV0b3RhbBgHIAEoAxISCgpzdGFydGVkX2J5GAggASgJEhQKDGNyZWF0ZWRfdGltZRgJIAEoAxIXCgplbmRlZF90aW1lGAogASgDSACIAQESDQoFZXJyb3IYCyABKAkSHAoPZGVmbGF0ZWRfc2hhcnBlGAwgASgBSAGIAQFCDQoLX2VuZGVkX3RpbWVCEgoQX2RlZmxhdGVkX3NoYXJwZSJCCgtTd2VlcFZhbHVlcxIzCgZ2YWx1ZXMYASADKAsyIy5pbmdlbml1bS5jb250cm9sLnYxLlBhcmFtZXRlclZhbHVlIiAKEUxpc3RTd2VlcHNSZXF1ZXN0EgsKA2FwcBgBIAEoCSJAChJMaXN0U3dlZXBzUmVzcG9uc2USKgoGc3dlZXBzGAEgAygLMhouaW5nZW5pdW0uY29udHJvbC52MS5Td2VlcCKKAgoRU3RhcnRTd2VlcFJlcXVlc3QSCwoDYXBwGAEgASgJEkoKCnBhcmFtZXRlcnMYAiADKAsyNi5pbmdlbml1bS5jb250cm9sLnYxLlN0YXJ0U3dlZXBSZXF1ZXN0LlBhcmFtZXRlcnNFbnRyeRIPCgdyYW5rX2J5GAMgASgJEhEKCXN0YXJ0X2RheRgEIAEoCRIPCgdlbmRfZGF5GAUgASgJEhIKCnJlcXVlc3RfaWQYBiABKAkaUwoPUGFyYW1ldGVyc0VudHJ5EgsKA2tleRgBIAEoCRIvCgV2YWx1ZRgCIAEoCzIgLmluZ2VuaXVtLmNvbnRyb2wudjEuU3dlZXBWYWx1ZXM6AjgBIj8KElN0YXJ0U3dlZXBSZXNwb25zZRIpCgVzd2VlcBgBIAEoCzIaLmluZ2VuaXVtLmNvbnRyb2wudjEuU3dlZXAiHQoPR2V0U3dlZXBSZXF1ZXN0EgoKAmlkGAEgASgJImwKEEdldFN3ZWVwUmVzcG9uc2USKQoFc3dlZXAYASABKAsyGi5pbmdlbml1bS5jb250cm9sLnYxLlN3ZWVwEi0KBWNlbGxzGAIgAygLMh4uaW5nZW5pdW0uY29udHJvbC52MS5Td2VlcENlbGwiuwIKCVN3ZWVwQ2VsbBJCCgpwYXJhbWV0ZXJzGAEgAygLMi4uaW5nZW5pdW0uY29udHJvbC52MS5Td2VlcENlbGwuUGFyYW1ldGVyc0VudHJ5EjwKB2ZpZ3VyZXMYAiADKAsyKy5pbmdlbml1bS5jb250cm9sLnYxLlN3ZWVwQ2VsbC5GaWd1cmVzRW50cnkSDQoFZXJyb3IYAyABKAkSFQoNZXZlbnRzX2RpZ2VzdBgEIAEoCRpWCg9QYXJhbWV0ZXJzRW50cnkSCwoDa2V5GAEgASgJEjIKBXZhbHVlGAIgASgLMiMuaW5nZW5pdW0uY29udHJvbC52MS5QYXJhbWV0ZXJWYWx1ZToCOAEaLgoMRmlndXJlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoAToCOAEiIAoSQ2FuY2VsU3dlZXBSZXF1ZXN0EgoKAmlkGAEgASgJIkAKE0NhbmNlbFN3ZWVwUmVzcG9uc2USKQoFc3dlZXAYASABKAsyGi5pbmdlbml1bS5jb250cm9sLnYxLlN3ZWVwMocDCgxTd2VlcFNlcnZpY2USXQoKTGlzdFN3ZWVwcxImLmluZ2VuaXVtLmNvbnRyb2wudjEuTGlzdFN3ZWVwc1JlcXVlc3QaJy5pbmdlbml1bS5jb250cm9sLnYxLkxpc3RTd2VlcHNSZXNwb25zZRJdCgpTdGFydFN3ZWVwEiYuaW5nZW5pdW0uY29udHJvbC52MS5TdGFydFN3ZWVwUmVxdWVzdBonLmluZ2VuaXVtLmNvbnRyb2wudjEuU3RhcnRTd2VlcFJlc3BvbnNlElcKCEdldFN3ZWVwEiQuaW5nZW5pdW0uY29udHJvbC52MS5HZXRTd2VlcFJlcXVlc3QaJS5pbmdlbml1bS5jb250cm9sLnYxLkdldFN3ZWVwUmVzcG9uc2USYAoLQ2FuY2VsU3dlZXASJy5pbmdlbml1bS5jb250cm9sLnYxLkNhbmNlbFN3ZWVwUmVxdWVzdBooLmluZ2VuaXVtLmNvbnRyb2wudjEuQ2FuY2VsU3dlZXBSZXNwb25zZUJmChNpbmdlbml1bS5jb250cm9sLnYxQgtTd2VlcHNQcm90b1ABWkBnaXRodWIuY29tL21hcmt3aW50ZXIvaW5nZW5pdW0vZ2VuL2luZ2VuaXVtL2NvbnRyb2wvdjE7Y29udHJvbHYxYgZwcm90bzM", [file_ingenium_control_v1_common]);
+  fileDesc("CiBpbmdlbml1bS9jb250cm9sL3YxL3N3ZWVwcy5wcm90bxITaW5nZW5pdW0uY29udHJvbC52MSKHAwoFU3dlZXASCgoCaWQYASABKAkSCwoDYXBwGAIgASgJEiwKBXN0YXRlGAMgASgOMh0uaW5nZW5pdW0uY29udHJvbC52MS5SdW5TdGF0ZRISCgpwYXJhbWV0ZXJzGAQgAygJEg8KB3JhbmtfYnkYBSABKAkSDAoEZG9uZRgGIAEoAxINCgV0b3RhbBgHIAEoAxISCgpzdGFydGVkX2J5GAggASgJEhQKDGNyZWF0ZWRfdGltZRgJIAEoAxIXCgplbmRlZF90aW1lGAogASgDSACIAQESDQoFZXJyb3IYCyABKAkSHAoPZGVmbGF0ZWRfc2hhcnBlGAwgASgBSAGIAQESDwoHd29ya2VycxgNIAEoBRI9Cgx3YWxrX2ZvcndhcmQYDiABKAsyJy5pbmdlbml1bS5jb250cm9sLnYxLldhbGtGb3J3YXJkT3B0aW9ucxISCgpmb2xkc19kb25lGA8gASgDQg0KC19lbmRlZF90aW1lQhIKEF9kZWZsYXRlZF9zaGFycGUiQAoSV2Fsa0ZvcndhcmRPcHRpb25zEg0KBWZvbGRzGAEgASgFEg4KBmluc2lkZRgCIAEoARILCgN3YXkYAyABKAkinAEKEVdhbGtGb3J3YXJkUmVzdWx0EjMKBWZvbGRzGAEgAygLMiQuaW5nZW5pdW0uY29udHJvbC52MS5XYWxrRm9yd2FyZEZvbGQSGQoMdG90YWxfcmV0dXJuGAIgASgBSACIAQESFwoKZWZmaWNpZW5jeRgDIAEoAUgBiAEBQg8KDV90b3RhbF9yZXR1cm5CDQoLX2VmZmljaWVuY3ki4QMKD1dhbGtGb3J3YXJkRm9sZBISCgpzdGFydF90aW1lGAEgASgDEhIKCnNwbGl0X3RpbWUYAiABKAMSEAoIZW5kX3RpbWUYAyABKAMSSAoKcGFyYW1ldGVycxgEIAMoCzI0LmluZ2VuaXVtLmNvbnRyb2wudjEuV2Fsa0ZvcndhcmRGb2xkLlBhcmFtZXRlcnNFbnRyeRJACgZpbnNpZGUYBSADKAsyMC5pbmdlbml1bS5jb250cm9sLnYxLldhbGtGb3J3YXJkRm9sZC5JbnNpZGVFbnRyeRJCCgdvdXRzaWRlGAYgAygLMjEuaW5nZW5pdW0uY29udHJvbC52MS5XYWxrRm9yd2FyZEZvbGQuT3V0c2lkZUVudHJ5Eg0KBWVycm9yGAcgASgJGlYKD1BhcmFtZXRlcnNFbnRyeRILCgNrZXkYASABKAkSMgoFdmFsdWUYAiABKAsyIy5pbmdlbml1bS5jb250cm9sLnYxLlBhcmFtZXRlclZhbHVlOgI4ARotCgtJbnNpZGVFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAE6AjgBGi4KDE91dHNpZGVFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAE6AjgBIkIKC1N3ZWVwVmFsdWVzEjMKBnZhbHVlcxgBIAMoCzIjLmluZ2VuaXVtLmNvbnRyb2wudjEuUGFyYW1ldGVyVmFsdWUiIAoRTGlzdFN3ZWVwc1JlcXVlc3QSCwoDYXBwGAEgASgJIkAKEkxpc3RTd2VlcHNSZXNwb25zZRIqCgZzd2VlcHMYASADKAsyGi5pbmdlbml1bS5jb250cm9sLnYxLlN3ZWVwItoCChFTdGFydFN3ZWVwUmVxdWVzdBILCgNhcHAYASABKAkSSgoKcGFyYW1ldGVycxgCIAMoCzI2LmluZ2VuaXVtLmNvbnRyb2wudjEuU3RhcnRTd2VlcFJlcXVlc3QuUGFyYW1ldGVyc0VudHJ5Eg8KB3JhbmtfYnkYAyABKAkSEQoJc3RhcnRfZGF5GAQgASgJEg8KB2VuZF9kYXkYBSABKAkSEgoKcmVxdWVzdF9pZBgGIAEoCRIPCgd3b3JrZXJzGAcgASgFEj0KDHdhbGtfZm9yd2FyZBgIIAEoCzInLmluZ2VuaXVtLmNvbnRyb2wudjEuV2Fsa0ZvcndhcmRPcHRpb25zGlMKD1BhcmFtZXRlcnNFbnRyeRILCgNrZXkYASABKAkSLwoFdmFsdWUYAiABKAsyIC5pbmdlbml1bS5jb250cm9sLnYxLlN3ZWVwVmFsdWVzOgI4ASI/ChJTdGFydFN3ZWVwUmVzcG9uc2USKQoFc3dlZXAYASABKAsyGi5pbmdlbml1bS5jb250cm9sLnYxLlN3ZWVwIh0KD0dldFN3ZWVwUmVxdWVzdBIKCgJpZBgBIAEoCSKqAQoQR2V0U3dlZXBSZXNwb25zZRIpCgVzd2VlcBgBIAEoCzIaLmluZ2VuaXVtLmNvbnRyb2wudjEuU3dlZXASLQoFY2VsbHMYAiADKAsyHi5pbmdlbml1bS5jb250cm9sLnYxLlN3ZWVwQ2VsbBI8Cgx3YWxrX2ZvcndhcmQYAyABKAsyJi5pbmdlbml1bS5jb250cm9sLnYxLldhbGtGb3J3YXJkUmVzdWx0IrsCCglTd2VlcENlbGwSQgoKcGFyYW1ldGVycxgBIAMoCzIuLmluZ2VuaXVtLmNvbnRyb2wudjEuU3dlZXBDZWxsLlBhcmFtZXRlcnNFbnRyeRI8CgdmaWd1cmVzGAIgAygLMisuaW5nZW5pdW0uY29udHJvbC52MS5Td2VlcENlbGwuRmlndXJlc0VudHJ5Eg0KBWVycm9yGAMgASgJEhUKDWV2ZW50c19kaWdlc3QYBCABKAkaVgoPUGFyYW1ldGVyc0VudHJ5EgsKA2tleRgBIAEoCRIyCgV2YWx1ZRgCIAEoCzIjLmluZ2VuaXVtLmNvbnRyb2wudjEuUGFyYW1ldGVyVmFsdWU6AjgBGi4KDEZpZ3VyZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAE6AjgBIiAKEkNhbmNlbFN3ZWVwUmVxdWVzdBIKCgJpZBgBIAEoCSJAChNDYW5jZWxTd2VlcFJlc3BvbnNlEikKBXN3ZWVwGAEgASgLMhouaW5nZW5pdW0uY29udHJvbC52MS5Td2VlcDKHAwoMU3dlZXBTZXJ2aWNlEl0KCkxpc3RTd2VlcHMSJi5pbmdlbml1bS5jb250cm9sLnYxLkxpc3RTd2VlcHNSZXF1ZXN0GicuaW5nZW5pdW0uY29udHJvbC52MS5MaXN0U3dlZXBzUmVzcG9uc2USXQoKU3RhcnRTd2VlcBImLmluZ2VuaXVtLmNvbnRyb2wudjEuU3RhcnRTd2VlcFJlcXVlc3QaJy5pbmdlbml1bS5jb250cm9sLnYxLlN0YXJ0U3dlZXBSZXNwb25zZRJXCghHZXRTd2VlcBIkLmluZ2VuaXVtLmNvbnRyb2wudjEuR2V0U3dlZXBSZXF1ZXN0GiUuaW5nZW5pdW0uY29udHJvbC52MS5HZXRTd2VlcFJlc3BvbnNlEmAKC0NhbmNlbFN3ZWVwEicuaW5nZW5pdW0uY29udHJvbC52MS5DYW5jZWxTd2VlcFJlcXVlc3QaKC5pbmdlbml1bS5jb250cm9sLnYxLkNhbmNlbFN3ZWVwUmVzcG9uc2VCZgoTaW5nZW5pdW0uY29udHJvbC52MUILU3dlZXBzUHJvdG9QAVpAZ2l0aHViLmNvbS9tYXJrd2ludGVyL2luZ2VuaXVtL2dlbi9pbmdlbml1bS9jb250cm9sL3YxO2NvbnRyb2x2MWIGcHJvdG8z", [file_ingenium_control_v1_common]);
 
 /**
  * A sweep.
@@ -106,6 +106,27 @@ export type Sweep = Message<"ingenium.control.v1.Sweep"> & {
    * @generated from field: optional double deflated_sharpe = 12;
    */
   deflatedSharpe?: number | undefined;
+
+  /**
+   * Number of processes that run it; 0 for a sweep of an earlier release.
+   *
+   * @generated from field: int32 workers = 13;
+   */
+  workers: number;
+
+  /**
+   * How it is walked forward; absent for a plain sweep.
+   *
+   * @generated from field: ingenium.control.v1.WalkForwardOptions walk_forward = 14;
+   */
+  walkForward?: WalkForwardOptions | undefined;
+
+  /**
+   * Number of folds that have been judged.
+   *
+   * @generated from field: int64 folds_done = 15;
+   */
+  foldsDone: bigint;
 };
 
 /**
@@ -114,6 +135,141 @@ export type Sweep = Message<"ingenium.control.v1.Sweep"> & {
  */
 export const SweepSchema: GenMessage<Sweep> = /*@__PURE__*/
   messageDesc(file_ingenium_control_v1_sweeps, 0);
+
+/**
+ * Splits history into windows: parameters are chosen in sample, and judged on the data that follows.
+ *
+ * @generated from message ingenium.control.v1.WalkForwardOptions
+ */
+export type WalkForwardOptions = Message<"ingenium.control.v1.WalkForwardOptions"> & {
+  /**
+   * Number of windows, 1 to 50.
+   *
+   * @generated from field: int32 folds = 1;
+   */
+  folds: number;
+
+  /**
+   * Part of a window that is in sample, between 0 and 1; 0 for 0.75.
+   *
+   * @generated from field: double inside = 2;
+   */
+  inside: number;
+
+  /**
+   * "rolling" for windows of one length, "anchored" to choose from all history before; empty for
+   * "rolling".
+   *
+   * @generated from field: string way = 3;
+   */
+  way: string;
+};
+
+/**
+ * Describes the message ingenium.control.v1.WalkForwardOptions.
+ * Use `create(WalkForwardOptionsSchema)` to create a new message.
+ */
+export const WalkForwardOptionsSchema: GenMessage<WalkForwardOptions> = /*@__PURE__*/
+  messageDesc(file_ingenium_control_v1_sweeps, 1);
+
+/**
+ * Result of a walk-forward; folds that failed are left out of its figures.
+ *
+ * @generated from message ingenium.control.v1.WalkForwardResult
+ */
+export type WalkForwardResult = Message<"ingenium.control.v1.WalkForwardResult"> & {
+  /**
+   * The folds, in order of time.
+   *
+   * @generated from field: repeated ingenium.control.v1.WalkForwardFold folds = 1;
+   */
+  folds: WalkForwardFold[];
+
+  /**
+   * Compound return of the periods out of sample, 0.12 for 12 %; absent without a judged fold.
+   *
+   * @generated from field: optional double total_return = 2;
+   */
+  totalReturn?: number | undefined;
+
+  /**
+   * Annual return out of sample over that in sample; below 0.5 suggests overfitting. Absent without
+   * a gain in sample, or if the time is too short.
+   *
+   * @generated from field: optional double efficiency = 3;
+   */
+  efficiency?: number | undefined;
+};
+
+/**
+ * Describes the message ingenium.control.v1.WalkForwardResult.
+ * Use `create(WalkForwardResultSchema)` to create a new message.
+ */
+export const WalkForwardResultSchema: GenMessage<WalkForwardResult> = /*@__PURE__*/
+  messageDesc(file_ingenium_control_v1_sweeps, 2);
+
+/**
+ * A window of a walk-forward.
+ *
+ * @generated from message ingenium.control.v1.WalkForwardFold
+ */
+export type WalkForwardFold = Message<"ingenium.control.v1.WalkForwardFold"> & {
+  /**
+   * Start in sample, nanoseconds since 1970.
+   *
+   * @generated from field: int64 start_time = 1;
+   */
+  startTime: bigint;
+
+  /**
+   * Last instant in sample.
+   *
+   * @generated from field: int64 split_time = 2;
+   */
+  splitTime: bigint;
+
+  /**
+   * Last instant out of sample.
+   *
+   * @generated from field: int64 end_time = 3;
+   */
+  endTime: bigint;
+
+  /**
+   * Values of the best parameters in sample; empty when none could be chosen.
+   *
+   * @generated from field: map<string, ingenium.control.v1.ParameterValue> parameters = 4;
+   */
+  parameters: { [key: string]: ParameterValue };
+
+  /**
+   * Their figures in sample, by name.
+   *
+   * @generated from field: map<string, double> inside = 5;
+   */
+  inside: { [key: string]: number };
+
+  /**
+   * Their figures out of sample, by name.
+   *
+   * @generated from field: map<string, double> outside = 6;
+   */
+  outside: { [key: string]: number };
+
+  /**
+   * Why it has no result; empty when it has one. Untrusted text.
+   *
+   * @generated from field: string error = 7;
+   */
+  error: string;
+};
+
+/**
+ * Describes the message ingenium.control.v1.WalkForwardFold.
+ * Use `create(WalkForwardFoldSchema)` to create a new message.
+ */
+export const WalkForwardFoldSchema: GenMessage<WalkForwardFold> = /*@__PURE__*/
+  messageDesc(file_ingenium_control_v1_sweeps, 3);
 
 /**
  * Values of a parameter.
@@ -134,7 +290,7 @@ export type SweepValues = Message<"ingenium.control.v1.SweepValues"> & {
  * Use `create(SweepValuesSchema)` to create a new message.
  */
 export const SweepValuesSchema: GenMessage<SweepValues> = /*@__PURE__*/
-  messageDesc(file_ingenium_control_v1_sweeps, 1);
+  messageDesc(file_ingenium_control_v1_sweeps, 4);
 
 /**
  * Request of ListSweeps.
@@ -155,7 +311,7 @@ export type ListSweepsRequest = Message<"ingenium.control.v1.ListSweepsRequest">
  * Use `create(ListSweepsRequestSchema)` to create a new message.
  */
 export const ListSweepsRequestSchema: GenMessage<ListSweepsRequest> = /*@__PURE__*/
-  messageDesc(file_ingenium_control_v1_sweeps, 2);
+  messageDesc(file_ingenium_control_v1_sweeps, 5);
 
 /**
  * Answer of ListSweeps.
@@ -176,7 +332,7 @@ export type ListSweepsResponse = Message<"ingenium.control.v1.ListSweepsResponse
  * Use `create(ListSweepsResponseSchema)` to create a new message.
  */
 export const ListSweepsResponseSchema: GenMessage<ListSweepsResponse> = /*@__PURE__*/
-  messageDesc(file_ingenium_control_v1_sweeps, 3);
+  messageDesc(file_ingenium_control_v1_sweeps, 6);
 
 /**
  * Request of StartSweep.
@@ -225,6 +381,20 @@ export type StartSweepRequest = Message<"ingenium.control.v1.StartSweepRequest">
    * @generated from field: string request_id = 6;
    */
   requestId: string;
+
+  /**
+   * Number of processes, at most that of the machine's cores; 0 for all of them but one.
+   *
+   * @generated from field: int32 workers = 7;
+   */
+  workers: number;
+
+  /**
+   * Walk forward over windows, instead of one run of each combination over all data.
+   *
+   * @generated from field: ingenium.control.v1.WalkForwardOptions walk_forward = 8;
+   */
+  walkForward?: WalkForwardOptions | undefined;
 };
 
 /**
@@ -232,7 +402,7 @@ export type StartSweepRequest = Message<"ingenium.control.v1.StartSweepRequest">
  * Use `create(StartSweepRequestSchema)` to create a new message.
  */
 export const StartSweepRequestSchema: GenMessage<StartSweepRequest> = /*@__PURE__*/
-  messageDesc(file_ingenium_control_v1_sweeps, 4);
+  messageDesc(file_ingenium_control_v1_sweeps, 7);
 
 /**
  * Answer of StartSweep.
@@ -253,7 +423,7 @@ export type StartSweepResponse = Message<"ingenium.control.v1.StartSweepResponse
  * Use `create(StartSweepResponseSchema)` to create a new message.
  */
 export const StartSweepResponseSchema: GenMessage<StartSweepResponse> = /*@__PURE__*/
-  messageDesc(file_ingenium_control_v1_sweeps, 5);
+  messageDesc(file_ingenium_control_v1_sweeps, 8);
 
 /**
  * Request of GetSweep.
@@ -274,7 +444,7 @@ export type GetSweepRequest = Message<"ingenium.control.v1.GetSweepRequest"> & {
  * Use `create(GetSweepRequestSchema)` to create a new message.
  */
 export const GetSweepRequestSchema: GenMessage<GetSweepRequest> = /*@__PURE__*/
-  messageDesc(file_ingenium_control_v1_sweeps, 6);
+  messageDesc(file_ingenium_control_v1_sweeps, 9);
 
 /**
  * Answer of GetSweep.
@@ -290,11 +460,18 @@ export type GetSweepResponse = Message<"ingenium.control.v1.GetSweepResponse"> &
   sweep?: Sweep | undefined;
 
   /**
-   * Its runs so far, the best first.
+   * Its runs so far, the best first; empty for a walk-forward.
    *
    * @generated from field: repeated ingenium.control.v1.SweepCell cells = 2;
    */
   cells: SweepCell[];
+
+  /**
+   * Result of a walk-forward so far; absent for a plain sweep.
+   *
+   * @generated from field: ingenium.control.v1.WalkForwardResult walk_forward = 3;
+   */
+  walkForward?: WalkForwardResult | undefined;
 };
 
 /**
@@ -302,7 +479,7 @@ export type GetSweepResponse = Message<"ingenium.control.v1.GetSweepResponse"> &
  * Use `create(GetSweepResponseSchema)` to create a new message.
  */
 export const GetSweepResponseSchema: GenMessage<GetSweepResponse> = /*@__PURE__*/
-  messageDesc(file_ingenium_control_v1_sweeps, 7);
+  messageDesc(file_ingenium_control_v1_sweeps, 10);
 
 /**
  * One run of a sweep.
@@ -344,7 +521,7 @@ export type SweepCell = Message<"ingenium.control.v1.SweepCell"> & {
  * Use `create(SweepCellSchema)` to create a new message.
  */
 export const SweepCellSchema: GenMessage<SweepCell> = /*@__PURE__*/
-  messageDesc(file_ingenium_control_v1_sweeps, 8);
+  messageDesc(file_ingenium_control_v1_sweeps, 11);
 
 /**
  * Request of CancelSweep.
@@ -365,7 +542,7 @@ export type CancelSweepRequest = Message<"ingenium.control.v1.CancelSweepRequest
  * Use `create(CancelSweepRequestSchema)` to create a new message.
  */
 export const CancelSweepRequestSchema: GenMessage<CancelSweepRequest> = /*@__PURE__*/
-  messageDesc(file_ingenium_control_v1_sweeps, 9);
+  messageDesc(file_ingenium_control_v1_sweeps, 12);
 
 /**
  * Answer of CancelSweep.
@@ -386,7 +563,7 @@ export type CancelSweepResponse = Message<"ingenium.control.v1.CancelSweepRespon
  * Use `create(CancelSweepResponseSchema)` to create a new message.
  */
 export const CancelSweepResponseSchema: GenMessage<CancelSweepResponse> = /*@__PURE__*/
-  messageDesc(file_ingenium_control_v1_sweeps, 10);
+  messageDesc(file_ingenium_control_v1_sweeps, 13);
 
 /**
  * Runs sweeps.

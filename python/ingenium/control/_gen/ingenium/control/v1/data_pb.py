@@ -138,7 +138,7 @@ class RecordedSymbol(Message[_RecordedSymbolFields]):
         first_time: int
         last_time: int
 
-_ListBarsRequestFields: TypeAlias = Literal["app", "symbol", "since_time", "until_time", "limit"]
+_ListBarsRequestFields: TypeAlias = Literal["app", "symbol", "since_time", "until_time", "limit", "period"]
 
 class ListBarsRequest(Message[_ListBarsRequestFields]):
     """
@@ -179,9 +179,16 @@ class ListBarsRequest(Message[_ListBarsRequestFields]):
             ```proto
             int32 limit = 5;
             ```
+        period:
+            Length of the bars: "1m", "5m", "15m", "1h" or "1d", from midnight UTC; empty for bars as they
+            were recorded. A length without a recorded bar has none.
+
+            ```proto
+            string period = 6;
+            ```
     """
 
-    __slots__ = ("app", "symbol", "since_time", "until_time", "limit")
+    __slots__ = ("app", "symbol", "since_time", "until_time", "limit", "period")
 
     if TYPE_CHECKING:
 
@@ -193,6 +200,7 @@ class ListBarsRequest(Message[_ListBarsRequestFields]):
             since_time: int | None = None,
             until_time: int | None = None,
             limit: int = 0,
+            period: str = "",
         ) -> None:
             pass
 
@@ -201,6 +209,7 @@ class ListBarsRequest(Message[_ListBarsRequestFields]):
         since_time: int
         until_time: int
         limit: int
+        period: str
 
 _ListBarsResponseFields: TypeAlias = Literal["bars", "marks", "gaps"]
 
@@ -250,7 +259,7 @@ class ListBarsResponse(Message[_ListBarsResponseFields]):
         marks: list[Mark]
         gaps: list[RecordingGap]
 
-_BarFields: TypeAlias = Literal["time", "open", "high", "low", "close", "volume", "sequence"]
+_BarFields: TypeAlias = Literal["time", "open", "high", "low", "close", "volume", "sequence", "bars"]
 
 class Bar(Message[_BarFields]):
     """
@@ -262,7 +271,7 @@ class Bar(Message[_BarFields]):
 
     Attributes:
         time:
-            Its time, nanoseconds since 1970.
+            Its time, nanoseconds since 1970; the start of a longer one.
 
             ```proto
             int64 time = 1;
@@ -298,14 +307,20 @@ class Bar(Message[_BarFields]):
             optional string volume = 6;
             ```
         sequence:
-            Sequence in the recording.
+            Sequence in the recording; of the last bar in it for a longer one.
 
             ```proto
             int64 sequence = 7;
             ```
+        bars:
+            Number of recorded bars in it; 0 for a bar as it was recorded.
+
+            ```proto
+            int64 bars = 8;
+            ```
     """
 
-    __slots__ = ("time", "open", "high", "low", "close", "volume", "sequence")
+    __slots__ = ("time", "open", "high", "low", "close", "volume", "sequence", "bars")
 
     if TYPE_CHECKING:
 
@@ -319,6 +334,7 @@ class Bar(Message[_BarFields]):
             close: str = "",
             volume: str | None = None,
             sequence: int = 0,
+            bars: int = 0,
         ) -> None:
             pass
 
@@ -329,6 +345,7 @@ class Bar(Message[_BarFields]):
         close: str
         volume: str
         sequence: int
+        bars: int
 
 _MarkFields: TypeAlias = Literal["time", "kind", "text", "price", "order_id", "bar_time"]
 
@@ -469,7 +486,7 @@ class RecordingGap(Message[_RecordingGapFields]):
 
 
 _DESC = file_desc(
-    b'\n\x1eingenium/control/v1/data.proto\x12\x13ingenium.control.v1"&\n\x12ListSymbolsRequest\x12\x10\n\x03app\x18\x01 \x01(\tR\x03app"T\n\x13ListSymbolsResponse\x12=\n\x07symbols\x18\x01 \x03(\x0b2#.ingenium.control.v1.RecordedSymbolR\x07symbols"x\n\x0eRecordedSymbol\x12\x16\n\x06symbol\x18\x01 \x01(\tR\x06symbol\x12\x12\n\x04bars\x18\x02 \x01(\x03R\x04bars\x12\x1d\n\nfirst_time\x18\x03 \x01(\x03R\tfirstTime\x12\x1b\n\tlast_time\x18\x04 \x01(\x03R\x08lastTime"\xb7\x01\n\x0fListBarsRequest\x12\x10\n\x03app\x18\x01 \x01(\tR\x03app\x12\x16\n\x06symbol\x18\x02 \x01(\tR\x06symbol\x12"\n\nsince_time\x18\x03 \x01(\x03H\x00R\tsinceTime\x88\x01\x01\x12"\n\nuntil_time\x18\x04 \x01(\x03H\x01R\tuntilTime\x88\x01\x01\x12\x14\n\x05limit\x18\x05 \x01(\x05R\x05limitB\r\n\x0b_since_timeB\r\n\x0b_until_time"\xa8\x01\n\x10ListBarsResponse\x12,\n\x04bars\x18\x01 \x03(\x0b2\x18.ingenium.control.v1.BarR\x04bars\x12/\n\x05marks\x18\x02 \x03(\x0b2\x19.ingenium.control.v1.MarkR\x05marks\x125\n\x04gaps\x18\x03 \x03(\x0b2!.ingenium.control.v1.RecordingGapR\x04gaps"\xad\x01\n\x03Bar\x12\x12\n\x04time\x18\x01 \x01(\x03R\x04time\x12\x12\n\x04open\x18\x02 \x01(\tR\x04open\x12\x12\n\x04high\x18\x03 \x01(\tR\x04high\x12\x10\n\x03low\x18\x04 \x01(\tR\x03low\x12\x14\n\x05close\x18\x05 \x01(\tR\x05close\x12\x1b\n\x06volume\x18\x06 \x01(\tH\x00R\x06volume\x88\x01\x01\x12\x1a\n\x08sequence\x18\x07 \x01(\x03R\x08sequenceB\t\n\x07_volume"\x9d\x01\n\x04Mark\x12\x12\n\x04time\x18\x01 \x01(\x03R\x04time\x12\x12\n\x04kind\x18\x02 \x01(\tR\x04kind\x12\x12\n\x04text\x18\x03 \x01(\tR\x04text\x12\x19\n\x05price\x18\x04 \x01(\tH\x00R\x05price\x88\x01\x01\x12\x19\n\x08order_id\x18\x05 \x01(\tR\x07orderId\x12\x19\n\x08bar_time\x18\x06 \x01(\x03R\x07barTimeB\x08\n\x06_price"|\n\x0cRecordingGap\x12\x12\n\x04time\x18\x01 \x01(\x03R\x04time\x12\x16\n\x06stream\x18\x02 \x01(\tR\x06stream\x12\x14\n\x05first\x18\x03 \x01(\x03R\x05first\x12\x12\n\x04last\x18\x04 \x01(\x03R\x04last\x12\x16\n\x06reason\x18\x05 \x01(\tR\x06reason2\xc8\x01\n\x0bDataService\x12`\n\x0bListSymbols\x12\'.ingenium.control.v1.ListSymbolsRequest\x1a(.ingenium.control.v1.ListSymbolsResponse\x12W\n\x08ListBars\x12$.ingenium.control.v1.ListBarsRequest\x1a%.ingenium.control.v1.ListBarsResponseBd\n\x13ingenium.control.v1B\tDataProtoP\x01Z@github.com/markwinter/ingenium/gen/ingenium/control/v1;controlv1b\x06proto3',
+    b'\n\x1eingenium/control/v1/data.proto\x12\x13ingenium.control.v1"&\n\x12ListSymbolsRequest\x12\x10\n\x03app\x18\x01 \x01(\tR\x03app"T\n\x13ListSymbolsResponse\x12=\n\x07symbols\x18\x01 \x03(\x0b2#.ingenium.control.v1.RecordedSymbolR\x07symbols"x\n\x0eRecordedSymbol\x12\x16\n\x06symbol\x18\x01 \x01(\tR\x06symbol\x12\x12\n\x04bars\x18\x02 \x01(\x03R\x04bars\x12\x1d\n\nfirst_time\x18\x03 \x01(\x03R\tfirstTime\x12\x1b\n\tlast_time\x18\x04 \x01(\x03R\x08lastTime"\xcf\x01\n\x0fListBarsRequest\x12\x10\n\x03app\x18\x01 \x01(\tR\x03app\x12\x16\n\x06symbol\x18\x02 \x01(\tR\x06symbol\x12"\n\nsince_time\x18\x03 \x01(\x03H\x00R\tsinceTime\x88\x01\x01\x12"\n\nuntil_time\x18\x04 \x01(\x03H\x01R\tuntilTime\x88\x01\x01\x12\x14\n\x05limit\x18\x05 \x01(\x05R\x05limit\x12\x16\n\x06period\x18\x06 \x01(\tR\x06periodB\r\n\x0b_since_timeB\r\n\x0b_until_time"\xa8\x01\n\x10ListBarsResponse\x12,\n\x04bars\x18\x01 \x03(\x0b2\x18.ingenium.control.v1.BarR\x04bars\x12/\n\x05marks\x18\x02 \x03(\x0b2\x19.ingenium.control.v1.MarkR\x05marks\x125\n\x04gaps\x18\x03 \x03(\x0b2!.ingenium.control.v1.RecordingGapR\x04gaps"\xc1\x01\n\x03Bar\x12\x12\n\x04time\x18\x01 \x01(\x03R\x04time\x12\x12\n\x04open\x18\x02 \x01(\tR\x04open\x12\x12\n\x04high\x18\x03 \x01(\tR\x04high\x12\x10\n\x03low\x18\x04 \x01(\tR\x03low\x12\x14\n\x05close\x18\x05 \x01(\tR\x05close\x12\x1b\n\x06volume\x18\x06 \x01(\tH\x00R\x06volume\x88\x01\x01\x12\x1a\n\x08sequence\x18\x07 \x01(\x03R\x08sequence\x12\x12\n\x04bars\x18\x08 \x01(\x03R\x04barsB\t\n\x07_volume"\x9d\x01\n\x04Mark\x12\x12\n\x04time\x18\x01 \x01(\x03R\x04time\x12\x12\n\x04kind\x18\x02 \x01(\tR\x04kind\x12\x12\n\x04text\x18\x03 \x01(\tR\x04text\x12\x19\n\x05price\x18\x04 \x01(\tH\x00R\x05price\x88\x01\x01\x12\x19\n\x08order_id\x18\x05 \x01(\tR\x07orderId\x12\x19\n\x08bar_time\x18\x06 \x01(\x03R\x07barTimeB\x08\n\x06_price"|\n\x0cRecordingGap\x12\x12\n\x04time\x18\x01 \x01(\x03R\x04time\x12\x16\n\x06stream\x18\x02 \x01(\tR\x06stream\x12\x14\n\x05first\x18\x03 \x01(\x03R\x05first\x12\x12\n\x04last\x18\x04 \x01(\x03R\x04last\x12\x16\n\x06reason\x18\x05 \x01(\tR\x06reason2\xc8\x01\n\x0bDataService\x12`\n\x0bListSymbols\x12\'.ingenium.control.v1.ListSymbolsRequest\x1a(.ingenium.control.v1.ListSymbolsResponse\x12W\n\x08ListBars\x12$.ingenium.control.v1.ListBarsRequest\x1a%.ingenium.control.v1.ListBarsResponseBd\n\x13ingenium.control.v1B\tDataProtoP\x01Z@github.com/markwinter/ingenium/gen/ingenium/control/v1;controlv1b\x06proto3',
     [],
     {
         "ListSymbolsRequest": ListSymbolsRequest,

@@ -252,7 +252,7 @@ class GetHealthResponse(Message[_GetHealthResponseFields]):
             repeated ingenium.control.v1.HealthCheck checks = 1;
             ```
         is_well:
-            Whether all work.
+            Whether all that the app needs work.
 
             ```proto
             bool is_well = 2;
@@ -274,7 +274,7 @@ class GetHealthResponse(Message[_GetHealthResponseFields]):
         checks: list[HealthCheck]
         is_well: bool
 
-_HealthCheckFields: TypeAlias = Literal["name", "is_well", "text"]
+_HealthCheckFields: TypeAlias = Literal["name", "is_well", "text", "is_expected"]
 
 class HealthCheck(Message[_HealthCheckFields]):
     """
@@ -303,9 +303,15 @@ class HealthCheck(Message[_HealthCheckFields]):
             ```proto
             string text = 3;
             ```
+        is_expected:
+            Whether the app needs it; a part that it does not need is well.
+
+            ```proto
+            bool is_expected = 4;
+            ```
     """
 
-    __slots__ = ("name", "is_well", "text")
+    __slots__ = ("name", "is_well", "text", "is_expected")
 
     if TYPE_CHECKING:
 
@@ -315,12 +321,14 @@ class HealthCheck(Message[_HealthCheckFields]):
             name: str = "",
             is_well: bool = False,
             text: str = "",
+            is_expected: bool = False,
         ) -> None:
             pass
 
         name: str
         is_well: bool
         text: str
+        is_expected: bool
 
 class Role(Enum):
     """
@@ -364,7 +372,7 @@ class Role(Enum):
 
 
 _DESC = file_desc(
-    b'\n!ingenium/control/v1/session.proto\x12\x13ingenium.control.v1"\x13\n\x11GetSessionRequest"\xa3\x02\n\x12GetSessionResponse\x12\x12\n\x04user\x18\x01 \x01(\tR\x04user\x12-\n\x04role\x18\x02 \x01(\x0e2\x19.ingenium.control.v1.RoleR\x04role\x12\'\n\ridle_end_time\x18\x03 \x01(\x03H\x00R\x0bidleEndTime\x88\x01\x01\x12/\n\x11absolute_end_time\x18\x04 \x01(\x03H\x01R\x0fabsoluteEndTime\x88\x01\x01\x12\x1f\n\x0bserver_time\x18\x05 \x01(\x03R\nserverTime\x12\'\n\x0fserver_instance\x18\x06 \x01(\tR\x0eserverInstanceB\x10\n\x0e_idle_end_timeB\x14\n\x12_absolute_end_time"\x14\n\x12CreateLoginRequest"\'\n\x13CreateLoginResponse\x12\x10\n\x03url\x18\x01 \x01(\tR\x03url"\x13\n\x11EndSessionRequest"\x14\n\x12EndSessionResponse"$\n\x10GetHealthRequest\x12\x10\n\x03app\x18\x01 \x01(\tR\x03app"f\n\x11GetHealthResponse\x128\n\x06checks\x18\x01 \x03(\x0b2 .ingenium.control.v1.HealthCheckR\x06checks\x12\x17\n\x07is_well\x18\x02 \x01(\x08R\x06isWell"N\n\x0bHealthCheck\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x17\n\x07is_well\x18\x02 \x01(\x08R\x06isWell\x12\x12\n\x04text\x18\x03 \x01(\tR\x04text*M\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\r\n\tROLE_READ\x10\x01\x12\x10\n\x0cROLE_OPERATE\x10\x02\x12\x0e\n\nROLE_TRADE\x10\x032\x8c\x03\n\x0eSessionService\x12]\n\nGetSession\x12&.ingenium.control.v1.GetSessionRequest\x1a\'.ingenium.control.v1.GetSessionResponse\x12`\n\x0bCreateLogin\x12\'.ingenium.control.v1.CreateLoginRequest\x1a(.ingenium.control.v1.CreateLoginResponse\x12]\n\nEndSession\x12&.ingenium.control.v1.EndSessionRequest\x1a\'.ingenium.control.v1.EndSessionResponse\x12Z\n\tGetHealth\x12%.ingenium.control.v1.GetHealthRequest\x1a&.ingenium.control.v1.GetHealthResponseBg\n\x13ingenium.control.v1B\x0cSessionProtoP\x01Z@github.com/markwinter/ingenium/gen/ingenium/control/v1;controlv1b\x06proto3',
+    b'\n!ingenium/control/v1/session.proto\x12\x13ingenium.control.v1"\x13\n\x11GetSessionRequest"\xa3\x02\n\x12GetSessionResponse\x12\x12\n\x04user\x18\x01 \x01(\tR\x04user\x12-\n\x04role\x18\x02 \x01(\x0e2\x19.ingenium.control.v1.RoleR\x04role\x12\'\n\ridle_end_time\x18\x03 \x01(\x03H\x00R\x0bidleEndTime\x88\x01\x01\x12/\n\x11absolute_end_time\x18\x04 \x01(\x03H\x01R\x0fabsoluteEndTime\x88\x01\x01\x12\x1f\n\x0bserver_time\x18\x05 \x01(\x03R\nserverTime\x12\'\n\x0fserver_instance\x18\x06 \x01(\tR\x0eserverInstanceB\x10\n\x0e_idle_end_timeB\x14\n\x12_absolute_end_time"\x14\n\x12CreateLoginRequest"\'\n\x13CreateLoginResponse\x12\x10\n\x03url\x18\x01 \x01(\tR\x03url"\x13\n\x11EndSessionRequest"\x14\n\x12EndSessionResponse"$\n\x10GetHealthRequest\x12\x10\n\x03app\x18\x01 \x01(\tR\x03app"f\n\x11GetHealthResponse\x128\n\x06checks\x18\x01 \x03(\x0b2 .ingenium.control.v1.HealthCheckR\x06checks\x12\x17\n\x07is_well\x18\x02 \x01(\x08R\x06isWell"o\n\x0bHealthCheck\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x17\n\x07is_well\x18\x02 \x01(\x08R\x06isWell\x12\x12\n\x04text\x18\x03 \x01(\tR\x04text\x12\x1f\n\x0bis_expected\x18\x04 \x01(\x08R\nisExpected*M\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\r\n\tROLE_READ\x10\x01\x12\x10\n\x0cROLE_OPERATE\x10\x02\x12\x0e\n\nROLE_TRADE\x10\x032\x8c\x03\n\x0eSessionService\x12]\n\nGetSession\x12&.ingenium.control.v1.GetSessionRequest\x1a\'.ingenium.control.v1.GetSessionResponse\x12`\n\x0bCreateLogin\x12\'.ingenium.control.v1.CreateLoginRequest\x1a(.ingenium.control.v1.CreateLoginResponse\x12]\n\nEndSession\x12&.ingenium.control.v1.EndSessionRequest\x1a\'.ingenium.control.v1.EndSessionResponse\x12Z\n\tGetHealth\x12%.ingenium.control.v1.GetHealthRequest\x1a&.ingenium.control.v1.GetHealthResponseBg\n\x13ingenium.control.v1B\x0cSessionProtoP\x01Z@github.com/markwinter/ingenium/gen/ingenium/control/v1;controlv1b\x06proto3',
     [],
     {
         "GetSessionRequest": GetSessionRequest,

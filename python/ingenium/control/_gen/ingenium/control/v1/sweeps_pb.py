@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .common_pb import ParameterValue, RunState
 
 
-_SweepFields: TypeAlias = Literal["id", "app", "state", "parameters", "rank_by", "done", "total", "started_by", "created_time", "ended_time", "error", "deflated_sharpe"]
+_SweepFields: TypeAlias = Literal["id", "app", "state", "parameters", "rank_by", "done", "total", "started_by", "created_time", "ended_time", "error", "deflated_sharpe", "workers", "walk_forward", "folds_done"]
 
 class Sweep(Message[_SweepFields]):
     """
@@ -106,9 +106,27 @@ class Sweep(Message[_SweepFields]):
             ```proto
             optional double deflated_sharpe = 12;
             ```
+        workers:
+            Number of processes that run it; 0 for a sweep of an earlier release.
+
+            ```proto
+            int32 workers = 13;
+            ```
+        walk_forward:
+            How it is walked forward; absent for a plain sweep.
+
+            ```proto
+            optional ingenium.control.v1.WalkForwardOptions walk_forward = 14;
+            ```
+        folds_done:
+            Number of folds that have been judged.
+
+            ```proto
+            int64 folds_done = 15;
+            ```
     """
 
-    __slots__ = ("id", "app", "state", "parameters", "rank_by", "done", "total", "started_by", "created_time", "ended_time", "error", "deflated_sharpe")
+    __slots__ = ("id", "app", "state", "parameters", "rank_by", "done", "total", "started_by", "created_time", "ended_time", "error", "deflated_sharpe", "workers", "walk_forward", "folds_done")
 
     if TYPE_CHECKING:
 
@@ -127,6 +145,9 @@ class Sweep(Message[_SweepFields]):
             ended_time: int | None = None,
             error: str = "",
             deflated_sharpe: float | None = None,
+            workers: int = 0,
+            walk_forward: WalkForwardOptions | None = None,
+            folds_done: int = 0,
         ) -> None:
             pass
 
@@ -142,6 +163,187 @@ class Sweep(Message[_SweepFields]):
         ended_time: int
         error: str
         deflated_sharpe: float
+        workers: int
+        walk_forward: WalkForwardOptions | None
+        folds_done: int
+
+_WalkForwardOptionsFields: TypeAlias = Literal["folds", "inside", "way"]
+
+class WalkForwardOptions(Message[_WalkForwardOptionsFields]):
+    """
+    Splits history into windows: parameters are chosen in sample, and judged on the data that follows.
+
+    ```proto
+    message ingenium.control.v1.WalkForwardOptions
+    ```
+
+    Attributes:
+        folds:
+            Number of windows, 1 to 50.
+
+            ```proto
+            int32 folds = 1;
+            ```
+        inside:
+            Part of a window that is in sample, between 0 and 1; 0 for 0.75.
+
+            ```proto
+            double inside = 2;
+            ```
+        way:
+            "rolling" for windows of one length, "anchored" to choose from all history before; empty for
+            "rolling".
+
+            ```proto
+            string way = 3;
+            ```
+    """
+
+    __slots__ = ("folds", "inside", "way")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            folds: int = 0,
+            inside: float = 0,
+            way: str = "",
+        ) -> None:
+            pass
+
+        folds: int
+        inside: float
+        way: str
+
+_WalkForwardResultFields: TypeAlias = Literal["folds", "total_return", "efficiency"]
+
+class WalkForwardResult(Message[_WalkForwardResultFields]):
+    """
+    Result of a walk-forward; folds that failed are left out of its figures.
+
+    ```proto
+    message ingenium.control.v1.WalkForwardResult
+    ```
+
+    Attributes:
+        folds:
+            The folds, in order of time.
+
+            ```proto
+            repeated ingenium.control.v1.WalkForwardFold folds = 1;
+            ```
+        total_return:
+            Compound return of the periods out of sample, 0.12 for 12 %; absent without a judged fold.
+
+            ```proto
+            optional double total_return = 2;
+            ```
+        efficiency:
+            Annual return out of sample over that in sample; below 0.5 suggests overfitting. Absent without
+            a gain in sample, or if the time is too short.
+
+            ```proto
+            optional double efficiency = 3;
+            ```
+    """
+
+    __slots__ = ("folds", "total_return", "efficiency")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            folds: list[WalkForwardFold] | None = None,
+            total_return: float | None = None,
+            efficiency: float | None = None,
+        ) -> None:
+            pass
+
+        folds: list[WalkForwardFold]
+        total_return: float
+        efficiency: float
+
+_WalkForwardFoldFields: TypeAlias = Literal["start_time", "split_time", "end_time", "parameters", "inside", "outside", "error"]
+
+class WalkForwardFold(Message[_WalkForwardFoldFields]):
+    """
+    A window of a walk-forward.
+
+    ```proto
+    message ingenium.control.v1.WalkForwardFold
+    ```
+
+    Attributes:
+        start_time:
+            Start in sample, nanoseconds since 1970.
+
+            ```proto
+            int64 start_time = 1;
+            ```
+        split_time:
+            Last instant in sample.
+
+            ```proto
+            int64 split_time = 2;
+            ```
+        end_time:
+            Last instant out of sample.
+
+            ```proto
+            int64 end_time = 3;
+            ```
+        parameters:
+            Values of the best parameters in sample; empty when none could be chosen.
+
+            ```proto
+            map<string, ingenium.control.v1.ParameterValue> parameters = 4;
+            ```
+        inside:
+            Their figures in sample, by name.
+
+            ```proto
+            map<string, double> inside = 5;
+            ```
+        outside:
+            Their figures out of sample, by name.
+
+            ```proto
+            map<string, double> outside = 6;
+            ```
+        error:
+            Why it has no result; empty when it has one. Untrusted text.
+
+            ```proto
+            string error = 7;
+            ```
+    """
+
+    __slots__ = ("start_time", "split_time", "end_time", "parameters", "inside", "outside", "error")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            start_time: int = 0,
+            split_time: int = 0,
+            end_time: int = 0,
+            parameters: dict[str, ParameterValue] | None = None,
+            inside: dict[str, float] | None = None,
+            outside: dict[str, float] | None = None,
+            error: str = "",
+        ) -> None:
+            pass
+
+        start_time: int
+        split_time: int
+        end_time: int
+        parameters: dict[str, ParameterValue]
+        inside: dict[str, float]
+        outside: dict[str, float]
+        error: str
 
 _SweepValuesFields: TypeAlias = Literal["values"]
 
@@ -239,7 +441,7 @@ class ListSweepsResponse(Message[_ListSweepsResponseFields]):
 
         sweeps: list[Sweep]
 
-_StartSweepRequestFields: TypeAlias = Literal["app", "parameters", "rank_by", "start_day", "end_day", "request_id"]
+_StartSweepRequestFields: TypeAlias = Literal["app", "parameters", "rank_by", "start_day", "end_day", "request_id", "workers", "walk_forward"]
 
 class StartSweepRequest(Message[_StartSweepRequestFields]):
     """
@@ -286,9 +488,21 @@ class StartSweepRequest(Message[_StartSweepRequestFields]):
             ```proto
             string request_id = 6;
             ```
+        workers:
+            Number of processes, at most that of the machine's cores; 0 for all of them but one.
+
+            ```proto
+            int32 workers = 7;
+            ```
+        walk_forward:
+            Walk forward over windows, instead of one run of each combination over all data.
+
+            ```proto
+            optional ingenium.control.v1.WalkForwardOptions walk_forward = 8;
+            ```
     """
 
-    __slots__ = ("app", "parameters", "rank_by", "start_day", "end_day", "request_id")
+    __slots__ = ("app", "parameters", "rank_by", "start_day", "end_day", "request_id", "workers", "walk_forward")
 
     if TYPE_CHECKING:
 
@@ -301,6 +515,8 @@ class StartSweepRequest(Message[_StartSweepRequestFields]):
             start_day: str = "",
             end_day: str = "",
             request_id: str = "",
+            workers: int = 0,
+            walk_forward: WalkForwardOptions | None = None,
         ) -> None:
             pass
 
@@ -310,6 +526,8 @@ class StartSweepRequest(Message[_StartSweepRequestFields]):
         start_day: str
         end_day: str
         request_id: str
+        workers: int
+        walk_forward: WalkForwardOptions | None
 
 _StartSweepResponseFields: TypeAlias = Literal["sweep"]
 
@@ -375,7 +593,7 @@ class GetSweepRequest(Message[_GetSweepRequestFields]):
 
         id: str
 
-_GetSweepResponseFields: TypeAlias = Literal["sweep", "cells"]
+_GetSweepResponseFields: TypeAlias = Literal["sweep", "cells", "walk_forward"]
 
 class GetSweepResponse(Message[_GetSweepResponseFields]):
     """
@@ -393,14 +611,20 @@ class GetSweepResponse(Message[_GetSweepResponseFields]):
             optional ingenium.control.v1.Sweep sweep = 1;
             ```
         cells:
-            Its runs so far, the best first.
+            Its runs so far, the best first; empty for a walk-forward.
 
             ```proto
             repeated ingenium.control.v1.SweepCell cells = 2;
             ```
+        walk_forward:
+            Result of a walk-forward so far; absent for a plain sweep.
+
+            ```proto
+            optional ingenium.control.v1.WalkForwardResult walk_forward = 3;
+            ```
     """
 
-    __slots__ = ("sweep", "cells")
+    __slots__ = ("sweep", "cells", "walk_forward")
 
     if TYPE_CHECKING:
 
@@ -409,11 +633,13 @@ class GetSweepResponse(Message[_GetSweepResponseFields]):
             *,
             sweep: Sweep | None = None,
             cells: list[SweepCell] | None = None,
+            walk_forward: WalkForwardResult | None = None,
         ) -> None:
             pass
 
         sweep: Sweep | None
         cells: list[SweepCell]
+        walk_forward: WalkForwardResult | None
 
 _SweepCellFields: TypeAlias = Literal["parameters", "figures", "error", "events_digest"]
 
@@ -537,12 +763,15 @@ class CancelSweepResponse(Message[_CancelSweepResponseFields]):
 
 
 _DESC = file_desc(
-    b'\n ingenium/control/v1/sweeps.proto\x12\x13ingenium.control.v1\x1a ingenium/control/v1/common.proto"\x8e\x03\n\x05Sweep\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n\x03app\x18\x02 \x01(\tR\x03app\x123\n\x05state\x18\x03 \x01(\x0e2\x1d.ingenium.control.v1.RunStateR\x05state\x12\x1e\n\nparameters\x18\x04 \x03(\tR\nparameters\x12\x17\n\x07rank_by\x18\x05 \x01(\tR\x06rankBy\x12\x12\n\x04done\x18\x06 \x01(\x03R\x04done\x12\x14\n\x05total\x18\x07 \x01(\x03R\x05total\x12\x1d\n\nstarted_by\x18\x08 \x01(\tR\tstartedBy\x12!\n\x0ccreated_time\x18\t \x01(\x03R\x0bcreatedTime\x12"\n\nended_time\x18\n \x01(\x03H\x00R\tendedTime\x88\x01\x01\x12\x14\n\x05error\x18\x0b \x01(\tR\x05error\x12,\n\x0fdeflated_sharpe\x18\x0c \x01(\x01H\x01R\x0edeflatedSharpe\x88\x01\x01B\r\n\x0b_ended_timeB\x12\n\x10_deflated_sharpe"J\n\x0bSweepValues\x12;\n\x06values\x18\x01 \x03(\x0b2#.ingenium.control.v1.ParameterValueR\x06values"%\n\x11ListSweepsRequest\x12\x10\n\x03app\x18\x01 \x01(\tR\x03app"H\n\x12ListSweepsResponse\x122\n\x06sweeps\x18\x01 \x03(\x0b2\x1a.ingenium.control.v1.SweepR\x06sweeps"\xcc\x02\n\x11StartSweepRequest\x12\x10\n\x03app\x18\x01 \x01(\tR\x03app\x12V\n\nparameters\x18\x02 \x03(\x0b26.ingenium.control.v1.StartSweepRequest.ParametersEntryR\nparameters\x12\x17\n\x07rank_by\x18\x03 \x01(\tR\x06rankBy\x12\x1b\n\tstart_day\x18\x04 \x01(\tR\x08startDay\x12\x17\n\x07end_day\x18\x05 \x01(\tR\x06endDay\x12\x1d\n\nrequest_id\x18\x06 \x01(\tR\trequestId\x1a_\n\x0fParametersEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x126\n\x05value\x18\x02 \x01(\x0b2 .ingenium.control.v1.SweepValuesR\x05value:\x028\x01"F\n\x12StartSweepResponse\x120\n\x05sweep\x18\x01 \x01(\x0b2\x1a.ingenium.control.v1.SweepR\x05sweep"!\n\x0fGetSweepRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id"z\n\x10GetSweepResponse\x120\n\x05sweep\x18\x01 \x01(\x0b2\x1a.ingenium.control.v1.SweepR\x05sweep\x124\n\x05cells\x18\x02 \x03(\x0b2\x1e.ingenium.control.v1.SweepCellR\x05cells"\xfd\x02\n\tSweepCell\x12N\n\nparameters\x18\x01 \x03(\x0b2..ingenium.control.v1.SweepCell.ParametersEntryR\nparameters\x12E\n\x07figures\x18\x02 \x03(\x0b2+.ingenium.control.v1.SweepCell.FiguresEntryR\x07figures\x12\x14\n\x05error\x18\x03 \x01(\tR\x05error\x12#\n\revents_digest\x18\x04 \x01(\tR\x0ceventsDigest\x1ab\n\x0fParametersEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x129\n\x05value\x18\x02 \x01(\x0b2#.ingenium.control.v1.ParameterValueR\x05value:\x028\x01\x1a:\n\x0cFiguresEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01"$\n\x12CancelSweepRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id"G\n\x13CancelSweepResponse\x120\n\x05sweep\x18\x01 \x01(\x0b2\x1a.ingenium.control.v1.SweepR\x05sweep2\x87\x03\n\x0cSweepService\x12]\n\nListSweeps\x12&.ingenium.control.v1.ListSweepsRequest\x1a\'.ingenium.control.v1.ListSweepsResponse\x12]\n\nStartSweep\x12&.ingenium.control.v1.StartSweepRequest\x1a\'.ingenium.control.v1.StartSweepResponse\x12W\n\x08GetSweep\x12$.ingenium.control.v1.GetSweepRequest\x1a%.ingenium.control.v1.GetSweepResponse\x12`\n\x0bCancelSweep\x12\'.ingenium.control.v1.CancelSweepRequest\x1a(.ingenium.control.v1.CancelSweepResponseBf\n\x13ingenium.control.v1B\x0bSweepsProtoP\x01Z@github.com/markwinter/ingenium/gen/ingenium/control/v1;controlv1b\x06proto3',
+    b'\n ingenium/control/v1/sweeps.proto\x12\x13ingenium.control.v1\x1a ingenium/control/v1/common.proto"\x93\x04\n\x05Sweep\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n\x03app\x18\x02 \x01(\tR\x03app\x123\n\x05state\x18\x03 \x01(\x0e2\x1d.ingenium.control.v1.RunStateR\x05state\x12\x1e\n\nparameters\x18\x04 \x03(\tR\nparameters\x12\x17\n\x07rank_by\x18\x05 \x01(\tR\x06rankBy\x12\x12\n\x04done\x18\x06 \x01(\x03R\x04done\x12\x14\n\x05total\x18\x07 \x01(\x03R\x05total\x12\x1d\n\nstarted_by\x18\x08 \x01(\tR\tstartedBy\x12!\n\x0ccreated_time\x18\t \x01(\x03R\x0bcreatedTime\x12"\n\nended_time\x18\n \x01(\x03H\x00R\tendedTime\x88\x01\x01\x12\x14\n\x05error\x18\x0b \x01(\tR\x05error\x12,\n\x0fdeflated_sharpe\x18\x0c \x01(\x01H\x01R\x0edeflatedSharpe\x88\x01\x01\x12\x18\n\x07workers\x18\r \x01(\x05R\x07workers\x12J\n\x0cwalk_forward\x18\x0e \x01(\x0b2\'.ingenium.control.v1.WalkForwardOptionsR\x0bwalkForward\x12\x1d\n\nfolds_done\x18\x0f \x01(\x03R\tfoldsDoneB\r\n\x0b_ended_timeB\x12\n\x10_deflated_sharpe"T\n\x12WalkForwardOptions\x12\x14\n\x05folds\x18\x01 \x01(\x05R\x05folds\x12\x16\n\x06inside\x18\x02 \x01(\x01R\x06inside\x12\x10\n\x03way\x18\x03 \x01(\tR\x03way"\xbc\x01\n\x11WalkForwardResult\x12:\n\x05folds\x18\x01 \x03(\x0b2$.ingenium.control.v1.WalkForwardFoldR\x05folds\x12&\n\x0ctotal_return\x18\x02 \x01(\x01H\x00R\x0btotalReturn\x88\x01\x01\x12#\n\nefficiency\x18\x03 \x01(\x01H\x01R\nefficiency\x88\x01\x01B\x0f\n\r_total_returnB\r\n\x0b_efficiency"\xc8\x04\n\x0fWalkForwardFold\x12\x1d\n\nstart_time\x18\x01 \x01(\x03R\tstartTime\x12\x1d\n\nsplit_time\x18\x02 \x01(\x03R\tsplitTime\x12\x19\n\x08end_time\x18\x03 \x01(\x03R\x07endTime\x12T\n\nparameters\x18\x04 \x03(\x0b24.ingenium.control.v1.WalkForwardFold.ParametersEntryR\nparameters\x12H\n\x06inside\x18\x05 \x03(\x0b20.ingenium.control.v1.WalkForwardFold.InsideEntryR\x06inside\x12K\n\x07outside\x18\x06 \x03(\x0b21.ingenium.control.v1.WalkForwardFold.OutsideEntryR\x07outside\x12\x14\n\x05error\x18\x07 \x01(\tR\x05error\x1ab\n\x0fParametersEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x129\n\x05value\x18\x02 \x01(\x0b2#.ingenium.control.v1.ParameterValueR\x05value:\x028\x01\x1a9\n\x0bInsideEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\x1a:\n\x0cOutsideEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01"J\n\x0bSweepValues\x12;\n\x06values\x18\x01 \x03(\x0b2#.ingenium.control.v1.ParameterValueR\x06values"%\n\x11ListSweepsRequest\x12\x10\n\x03app\x18\x01 \x01(\tR\x03app"H\n\x12ListSweepsResponse\x122\n\x06sweeps\x18\x01 \x03(\x0b2\x1a.ingenium.control.v1.SweepR\x06sweeps"\xb2\x03\n\x11StartSweepRequest\x12\x10\n\x03app\x18\x01 \x01(\tR\x03app\x12V\n\nparameters\x18\x02 \x03(\x0b26.ingenium.control.v1.StartSweepRequest.ParametersEntryR\nparameters\x12\x17\n\x07rank_by\x18\x03 \x01(\tR\x06rankBy\x12\x1b\n\tstart_day\x18\x04 \x01(\tR\x08startDay\x12\x17\n\x07end_day\x18\x05 \x01(\tR\x06endDay\x12\x1d\n\nrequest_id\x18\x06 \x01(\tR\trequestId\x12\x18\n\x07workers\x18\x07 \x01(\x05R\x07workers\x12J\n\x0cwalk_forward\x18\x08 \x01(\x0b2\'.ingenium.control.v1.WalkForwardOptionsR\x0bwalkForward\x1a_\n\x0fParametersEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x126\n\x05value\x18\x02 \x01(\x0b2 .ingenium.control.v1.SweepValuesR\x05value:\x028\x01"F\n\x12StartSweepResponse\x120\n\x05sweep\x18\x01 \x01(\x0b2\x1a.ingenium.control.v1.SweepR\x05sweep"!\n\x0fGetSweepRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id"\xc5\x01\n\x10GetSweepResponse\x120\n\x05sweep\x18\x01 \x01(\x0b2\x1a.ingenium.control.v1.SweepR\x05sweep\x124\n\x05cells\x18\x02 \x03(\x0b2\x1e.ingenium.control.v1.SweepCellR\x05cells\x12I\n\x0cwalk_forward\x18\x03 \x01(\x0b2&.ingenium.control.v1.WalkForwardResultR\x0bwalkForward"\xfd\x02\n\tSweepCell\x12N\n\nparameters\x18\x01 \x03(\x0b2..ingenium.control.v1.SweepCell.ParametersEntryR\nparameters\x12E\n\x07figures\x18\x02 \x03(\x0b2+.ingenium.control.v1.SweepCell.FiguresEntryR\x07figures\x12\x14\n\x05error\x18\x03 \x01(\tR\x05error\x12#\n\revents_digest\x18\x04 \x01(\tR\x0ceventsDigest\x1ab\n\x0fParametersEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x129\n\x05value\x18\x02 \x01(\x0b2#.ingenium.control.v1.ParameterValueR\x05value:\x028\x01\x1a:\n\x0cFiguresEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01"$\n\x12CancelSweepRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id"G\n\x13CancelSweepResponse\x120\n\x05sweep\x18\x01 \x01(\x0b2\x1a.ingenium.control.v1.SweepR\x05sweep2\x87\x03\n\x0cSweepService\x12]\n\nListSweeps\x12&.ingenium.control.v1.ListSweepsRequest\x1a\'.ingenium.control.v1.ListSweepsResponse\x12]\n\nStartSweep\x12&.ingenium.control.v1.StartSweepRequest\x1a\'.ingenium.control.v1.StartSweepResponse\x12W\n\x08GetSweep\x12$.ingenium.control.v1.GetSweepRequest\x1a%.ingenium.control.v1.GetSweepResponse\x12`\n\x0bCancelSweep\x12\'.ingenium.control.v1.CancelSweepRequest\x1a(.ingenium.control.v1.CancelSweepResponseBf\n\x13ingenium.control.v1B\x0bSweepsProtoP\x01Z@github.com/markwinter/ingenium/gen/ingenium/control/v1;controlv1b\x06proto3',
     [
         common_pb.desc(),
     ],
     {
         "Sweep": Sweep,
+        "WalkForwardOptions": WalkForwardOptions,
+        "WalkForwardResult": WalkForwardResult,
+        "WalkForwardFold": WalkForwardFold,
         "SweepValues": SweepValues,
         "ListSweepsRequest": ListSweepsRequest,
         "ListSweepsResponse": ListSweepsResponse,

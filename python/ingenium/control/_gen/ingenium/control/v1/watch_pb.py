@@ -133,7 +133,7 @@ class WatchResponse(Message[_WatchResponseFields]):
         server_time: int
         update: Oneof[Literal["heartbeat"], Heartbeat] | Oneof[Literal["ready"], Ready] | Oneof[Literal["missed"], Missed] | Oneof[Literal["overview"], Overview] | Oneof[Literal["component"], Component] | Oneof[Literal["removed_component"], RemovedComponent] | Oneof[Literal["trading"], TradingStateReport] | Oneof[Literal["portfolio"], Portfolio] | Oneof[Literal["transaction"], Transaction] | Oneof[Literal["denial"], Denial] | Oneof[Literal["event"], BusEvent] | Oneof[Literal["backtest"], Backtest] | Oneof[Literal["sweep"], Sweep] | None
 
-_HeartbeatFields: TypeAlias = Literal["is_connected", "error", "observed_time"]
+_HeartbeatFields: TypeAlias = Literal["is_connected", "error", "observed_time", "is_without_server"]
 
 class Heartbeat(Message[_HeartbeatFields]):
     """
@@ -145,7 +145,8 @@ class Heartbeat(Message[_HeartbeatFields]):
 
     Attributes:
         is_connected:
-            Whether the server of the app answers. If not, nothing else comes, and what was sent is old.
+            Whether the server of the app answers, or none is expected. If not, nothing else comes, and
+            what was sent is old.
 
             ```proto
             bool is_connected = 1;
@@ -162,9 +163,15 @@ class Heartbeat(Message[_HeartbeatFields]):
             ```proto
             optional int64 observed_time = 3;
             ```
+        is_without_server:
+            Whether the app has no server now and needs none, as one that is only backtested.
+
+            ```proto
+            bool is_without_server = 4;
+            ```
     """
 
-    __slots__ = ("is_connected", "error", "observed_time")
+    __slots__ = ("is_connected", "error", "observed_time", "is_without_server")
 
     if TYPE_CHECKING:
 
@@ -174,12 +181,14 @@ class Heartbeat(Message[_HeartbeatFields]):
             is_connected: bool = False,
             error: str = "",
             observed_time: int | None = None,
+            is_without_server: bool = False,
         ) -> None:
             pass
 
         is_connected: bool
         error: str
         observed_time: int
+        is_without_server: bool
 
 _ReadyFields: TypeAlias = NoReturn
 
@@ -351,7 +360,7 @@ class Topic(Enum):
 
 
 _DESC = file_desc(
-    b'\n\x1fingenium/control/v1/watch.proto\x12\x13ingenium.control.v1\x1a#ingenium/control/v1/backtests.proto\x1a$ingenium/control/v1/components.proto\x1a ingenium/control/v1/events.proto\x1a#ingenium/control/v1/portfolio.proto\x1a ingenium/control/v1/sweeps.proto\x1a!ingenium/control/v1/trading.proto\x1a&ingenium/control/v1/transactions.proto"\xbc\x01\n\x0cWatchRequest\x12\x10\n\x03app\x18\x01 \x01(\tR\x03app\x122\n\x06topics\x18\x02 \x03(\x0e2\x1a.ingenium.control.v1.TopicR\x06topics\x12!\n\x0cresume_token\x18\x03 \x01(\tR\x0bresumeToken\x12C\n\x0cevent_filter\x18\x04 \x01(\x0b2 .ingenium.control.v1.EventFilterR\x0beventFilter"\x85\x07\n\rWatchResponse\x12!\n\x0cresume_token\x18\x01 \x01(\tR\x0bresumeToken\x12\x1f\n\x0bserver_time\x18\x02 \x01(\x03R\nserverTime\x12>\n\theartbeat\x18\x03 \x01(\x0b2\x1e.ingenium.control.v1.HeartbeatH\x00R\theartbeat\x122\n\x05ready\x18\x04 \x01(\x0b2\x1a.ingenium.control.v1.ReadyH\x00R\x05ready\x125\n\x06missed\x18\x05 \x01(\x0b2\x1b.ingenium.control.v1.MissedH\x00R\x06missed\x12;\n\x08overview\x18\x06 \x01(\x0b2\x1d.ingenium.control.v1.OverviewH\x00R\x08overview\x12>\n\tcomponent\x18\x07 \x01(\x0b2\x1e.ingenium.control.v1.ComponentH\x00R\tcomponent\x12T\n\x11removed_component\x18\x08 \x01(\x0b2%.ingenium.control.v1.RemovedComponentH\x00R\x10removedComponent\x12C\n\x07trading\x18\t \x01(\x0b2\'.ingenium.control.v1.TradingStateReportH\x00R\x07trading\x12>\n\tportfolio\x18\n \x01(\x0b2\x1e.ingenium.control.v1.PortfolioH\x00R\tportfolio\x12D\n\x0btransaction\x18\x0b \x01(\x0b2 .ingenium.control.v1.TransactionH\x00R\x0btransaction\x125\n\x06denial\x18\x0c \x01(\x0b2\x1b.ingenium.control.v1.DenialH\x00R\x06denial\x125\n\x05event\x18\r \x01(\x0b2\x1d.ingenium.control.v1.BusEventH\x00R\x05event\x12;\n\x08backtest\x18\x0e \x01(\x0b2\x1d.ingenium.control.v1.BacktestH\x00R\x08backtest\x122\n\x05sweep\x18\x0f \x01(\x0b2\x1a.ingenium.control.v1.SweepH\x00R\x05sweepB\x08\n\x06update"\x80\x01\n\tHeartbeat\x12!\n\x0cis_connected\x18\x01 \x01(\x08R\x0bisConnected\x12\x14\n\x05error\x18\x02 \x01(\tR\x05error\x12(\n\robserved_time\x18\x03 \x01(\x03H\x00R\x0cobservedTime\x88\x01\x01B\x10\n\x0e_observed_time"\x07\n\x05Ready"E\n\x06Missed\x12\x19\n\x05count\x18\x01 \x01(\x03H\x00R\x05count\x88\x01\x01\x12\x16\n\x06reason\x18\x02 \x01(\tR\x06reasonB\x08\n\x06_count"B\n\x10RemovedComponent\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n\x08instance\x18\x02 \x01(\tR\x08instance*\xaa\x01\n\x05Topic\x12\x15\n\x11TOPIC_UNSPECIFIED\x10\x00\x12\x12\n\x0eTOPIC_OVERVIEW\x10\x01\x12\x14\n\x10TOPIC_COMPONENTS\x10\x02\x12\x11\n\rTOPIC_TRADING\x10\x03\x12\x13\n\x0fTOPIC_PORTFOLIO\x10\x04\x12\x16\n\x12TOPIC_TRANSACTIONS\x10\x05\x12\x10\n\x0cTOPIC_EVENTS\x10\x06\x12\x0e\n\nTOPIC_RUNS\x10\x072`\n\x0cWatchService\x12P\n\x05Watch\x12!.ingenium.control.v1.WatchRequest\x1a".ingenium.control.v1.WatchResponse0\x01Be\n\x13ingenium.control.v1B\nWatchProtoP\x01Z@github.com/markwinter/ingenium/gen/ingenium/control/v1;controlv1b\x06proto3',
+    b'\n\x1fingenium/control/v1/watch.proto\x12\x13ingenium.control.v1\x1a#ingenium/control/v1/backtests.proto\x1a$ingenium/control/v1/components.proto\x1a ingenium/control/v1/events.proto\x1a#ingenium/control/v1/portfolio.proto\x1a ingenium/control/v1/sweeps.proto\x1a!ingenium/control/v1/trading.proto\x1a&ingenium/control/v1/transactions.proto"\xbc\x01\n\x0cWatchRequest\x12\x10\n\x03app\x18\x01 \x01(\tR\x03app\x122\n\x06topics\x18\x02 \x03(\x0e2\x1a.ingenium.control.v1.TopicR\x06topics\x12!\n\x0cresume_token\x18\x03 \x01(\tR\x0bresumeToken\x12C\n\x0cevent_filter\x18\x04 \x01(\x0b2 .ingenium.control.v1.EventFilterR\x0beventFilter"\x85\x07\n\rWatchResponse\x12!\n\x0cresume_token\x18\x01 \x01(\tR\x0bresumeToken\x12\x1f\n\x0bserver_time\x18\x02 \x01(\x03R\nserverTime\x12>\n\theartbeat\x18\x03 \x01(\x0b2\x1e.ingenium.control.v1.HeartbeatH\x00R\theartbeat\x122\n\x05ready\x18\x04 \x01(\x0b2\x1a.ingenium.control.v1.ReadyH\x00R\x05ready\x125\n\x06missed\x18\x05 \x01(\x0b2\x1b.ingenium.control.v1.MissedH\x00R\x06missed\x12;\n\x08overview\x18\x06 \x01(\x0b2\x1d.ingenium.control.v1.OverviewH\x00R\x08overview\x12>\n\tcomponent\x18\x07 \x01(\x0b2\x1e.ingenium.control.v1.ComponentH\x00R\tcomponent\x12T\n\x11removed_component\x18\x08 \x01(\x0b2%.ingenium.control.v1.RemovedComponentH\x00R\x10removedComponent\x12C\n\x07trading\x18\t \x01(\x0b2\'.ingenium.control.v1.TradingStateReportH\x00R\x07trading\x12>\n\tportfolio\x18\n \x01(\x0b2\x1e.ingenium.control.v1.PortfolioH\x00R\tportfolio\x12D\n\x0btransaction\x18\x0b \x01(\x0b2 .ingenium.control.v1.TransactionH\x00R\x0btransaction\x125\n\x06denial\x18\x0c \x01(\x0b2\x1b.ingenium.control.v1.DenialH\x00R\x06denial\x125\n\x05event\x18\r \x01(\x0b2\x1d.ingenium.control.v1.BusEventH\x00R\x05event\x12;\n\x08backtest\x18\x0e \x01(\x0b2\x1d.ingenium.control.v1.BacktestH\x00R\x08backtest\x122\n\x05sweep\x18\x0f \x01(\x0b2\x1a.ingenium.control.v1.SweepH\x00R\x05sweepB\x08\n\x06update"\xac\x01\n\tHeartbeat\x12!\n\x0cis_connected\x18\x01 \x01(\x08R\x0bisConnected\x12\x14\n\x05error\x18\x02 \x01(\tR\x05error\x12(\n\robserved_time\x18\x03 \x01(\x03H\x00R\x0cobservedTime\x88\x01\x01\x12*\n\x11is_without_server\x18\x04 \x01(\x08R\x0fisWithoutServerB\x10\n\x0e_observed_time"\x07\n\x05Ready"E\n\x06Missed\x12\x19\n\x05count\x18\x01 \x01(\x03H\x00R\x05count\x88\x01\x01\x12\x16\n\x06reason\x18\x02 \x01(\tR\x06reasonB\x08\n\x06_count"B\n\x10RemovedComponent\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n\x08instance\x18\x02 \x01(\tR\x08instance*\xaa\x01\n\x05Topic\x12\x15\n\x11TOPIC_UNSPECIFIED\x10\x00\x12\x12\n\x0eTOPIC_OVERVIEW\x10\x01\x12\x14\n\x10TOPIC_COMPONENTS\x10\x02\x12\x11\n\rTOPIC_TRADING\x10\x03\x12\x13\n\x0fTOPIC_PORTFOLIO\x10\x04\x12\x16\n\x12TOPIC_TRANSACTIONS\x10\x05\x12\x10\n\x0cTOPIC_EVENTS\x10\x06\x12\x0e\n\nTOPIC_RUNS\x10\x072`\n\x0cWatchService\x12P\n\x05Watch\x12!.ingenium.control.v1.WatchRequest\x1a".ingenium.control.v1.WatchResponse0\x01Be\n\x13ingenium.control.v1B\nWatchProtoP\x01Z@github.com/markwinter/ingenium/gen/ingenium/control/v1;controlv1b\x06proto3',
     [
         backtests_pb.desc(),
         components_pb.desc(),
