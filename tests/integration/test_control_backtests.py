@@ -237,6 +237,59 @@ def test_sweep_ranks_its_cells(plane: ControlClient) -> None:
     assert "no figure 'luck'" in refused.json["message"]
 
 
+@pytest.mark.timeout(180)
+def test_walk_forward_of_the_page_is_that_of_the_command_line(plane: ControlClient) -> None:
+    made = plane.call(
+        "SweepService/StartSweep",
+        "operate",
+        app="cross",
+        parameters={"fast": {"values": [{"integer": "5"}, {"integer": "7"}]}},
+        rankBy="total_return",
+        startDay="2008-01-04",
+        workers=1,
+        walkForward={"folds": 2},
+    )["sweep"]
+    assert (made["workers"], made["walkForward"]) == (
+        1, {"folds": 2, "inside": 0.75, "way": "rolling"},
+    )  # fmt: skip
+    for answer in plane.answers("WatchService/Watch", "read", topics=["TOPIC_RUNS"]):
+        found = answer.get("sweep", {})
+        if found.get("id") == made["id"] and "endedTime" in found:
+            break
+    assert found["state"] == "RUN_STATE_DONE", found
+    assert (found["done"], found["total"], found["foldsDone"]) == ("6", "6", "2")
+    answer = plane.call("SweepService/GetSweep", "read", id=made["id"])
+    assert "cells" not in answer
+    printed = ingenium(
+        "sweep", "cross.py:app", "--param", "fast=5,7", "--by", "total_return", "--start",
+        "2008-01-04", "--walk-forward", "2", "--json", cwd=plane.folder,
+    )  # fmt: skip
+    expected = json.loads(printed.out)
+    walked = answer["walkForward"]
+    assert walked["totalReturn"] == expected["walk_forward"]["total_return"]
+    assert walked.get("efficiency") == expected["walk_forward"]["efficiency"]
+    first, second = walked["folds"]
+    # Periods out of sample follow each other.
+    assert first["endTime"] == second["splitTime"]
+    for fold, run in zip((first, second), expected["runs"], strict=True):
+        assert int(fold["parameters"]["fast"]["integer"]) == run["point"]["fast"]
+        assert fold["outside"]["total_return"] == run["figures"]["total_return"]
+    for fields, text in (
+        ({"workers": 10_000}, "workers is 10000"),
+        ({"walkForward": {}}, "folds is 0: use 1 to 50"),
+        ({"walkForward": {"folds": 2, "inside": 1.5}}, "inside is 1.5"),
+        ({"walkForward": {"folds": 2, "way": "os:system"}}, "way is 'os:system'"),
+    ):
+        refused = plane.post(
+            "SweepService/StartSweep",
+            app="cross",
+            parameters={"fast": {"values": [{"integer": "5"}]}},
+            **fields,
+        )
+        assert (refused.status, refused.code) == (400, "invalid_argument")
+        assert text in refused.json["message"]
+
+
 @pytest.mark.timeout(60)
 def test_backtests_are_listed_after_a_restart(tmp_path: Path) -> None:
     (tmp_path / "cross.py").write_text(CROSS)

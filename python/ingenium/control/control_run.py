@@ -24,6 +24,8 @@ class ControlRun:
         points: Values of each run of a sweep.
         varied: Names of the parameters that vary in a sweep.
         rank_by: Figure that a sweep ranks by.
+        workers: Number of processes of a sweep.
+        walk_forward: Folds, part in sample, and way of a walk-forward; empty for a plain sweep.
         start: First day; empty for the start of the data.
         end: Last day; empty for the end of the data.
         user: Who started it.
@@ -46,6 +48,8 @@ class ControlRun:
     points: list[dict[str, Any]] = field(default_factory=list)
     varied: list[str] = field(default_factory=list)
     rank_by: str = ""
+    workers: int = 0
+    walk_forward: dict[str, Any] = field(default_factory=dict)
     start: str = ""
     end: str = ""
     user: str = ""

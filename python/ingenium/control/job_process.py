@@ -24,6 +24,7 @@ from ingenium.backtest.formatting import figures
 from ingenium.backtest.statistics import underwater
 from ingenium.backtest.sweep.sweep import Sweep, SweepRun, luck
 from ingenium.components import load_app, load_factory
+from ingenium.control.walk_forward_job import finite_figures, run_walk_forward
 from ingenium.errors import IngeniumError
 
 __all__ = ["main"]
@@ -124,6 +125,8 @@ def _equity(result: BacktestResult) -> list[list[Any]]:
 
 
 def _sweep(job: Mapping[str, Any], folder: Path, say: Say) -> dict[str, Any]:
+    if job["walk_forward"]:
+        return run_walk_forward(job, folder, say)
     start, end = _day(job["start"]), _day(job["end"])
     sweep = Sweep(job["target"], job["points"], folder, start=start, end=end)
     said = 0
@@ -136,7 +139,7 @@ def _sweep(job: Mapping[str, Any], folder: Path, say: Say) -> dict[str, Any]:
             said = len(runs)
             _write_cells(folder, runs)
 
-    runs = sweep.run(workers=max(1, (os.cpu_count() or 2) - 1), on_run=on_run)
+    runs = sweep.run(workers=job["workers"], on_run=on_run)
     _write_cells(folder, runs)
     scored = [(score, -at) for at, each in enumerate(runs) if (score := each.score("sharpe"))]
     is_by_sharpe = job["rank_by"] == "sharpe" and bool(scored)
@@ -147,11 +150,7 @@ def _write_cells(folder: Path, runs: list[SweepRun]) -> None:
     rows = [
         {
             "point": dict(each.point),
-            "figures": {
-                name: value
-                for name, value in each.figures.items()
-                if isinstance(value, int | float) and isfinite(value)
-            },
+            "figures": finite_figures(each),
             "error": each.error,
             "digest": each.events_digest,
         }

@@ -149,6 +149,8 @@ class RunBoard:
             "parameters": run.parameters,
             "points": run.points,
             "rank_by": run.rank_by,
+            "workers": run.workers,
+            "walk_forward": run.walk_forward,
             "start": run.start,
             "end": run.end,
         }

@@ -82,6 +82,11 @@ def sweep_message(run: ControlRun) -> sweeps_pb.Sweep:
         ended_time=run.ended or None,
         error=run.error,
         deflated_sharpe=run.summary.get("deflated_sharpe"),
+        workers=run.workers,
+        walk_forward=(
+            sweeps_pb.WalkForwardOptions(**run.walk_forward) if run.walk_forward else None
+        ),
+        folds_done=run.progress.get("folds", 0),
     )
 
 
