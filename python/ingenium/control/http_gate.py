@@ -34,7 +34,7 @@ _HEADERS = (
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
     (b"x-frame-options", b"DENY"),
 )
-BODY_SECONDS = 20.0
+BODY_SECONDS = 10.0
 """Time limit for the body of a request to arrive."""
 
 _SAME = {"same-origin", "none"}

@@ -37,8 +37,9 @@ class RecordedBacktests:
         """Return recorded backtests, latest first: of an app, or of all."""
         found: list[ControlRun] = []
         seen: set[str] = set()
-        for name in [app] if app else self._catalog.names():
-            if not self._catalog.is_recorded(name):
+        # A name becomes a path, so only known ones are looked at.
+        for name in self._catalog.names():
+            if app not in {"", name} or not self._catalog.is_recorded(name):
                 continue
             try:
                 table = await self._catalog.read(
