@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { add, compare, plain, round, scale, signOf, subtract } from "./decimal.js";
-import { decimal, duration, middle, percent, rate, separatorOf, signed } from "./format.js";
+import { decimal, duration, figure, figureName, middle, percent, printed, rate, separatorOf, signed } from "./format.js";
 import { absolute, isZone, ofNanoseconds, relative } from "./times.js";
 
 describe("decimal strings", () => {
@@ -53,9 +53,26 @@ describe("figures", () => {
   it("has rates and durations in readable units", () => {
     expect(rate(0.05)).toBe("3/min");
     expect(rate(12.4)).toBe("12/s");
+    expect(duration(0)).toBe("0\u202fms");
     expect(duration(0.034)).toBe("0.03\u202fms");
     expect(duration(61_000)).toBe("1\u202fmin 1\u202fs");
     expect(duration(90 * 3_600_000)).toBe("3\u202fd 18\u202fh");
+  });
+  it("writes raw figures of a run as the report does", () => {
+    expect(figure("final_equity", 100649.79999999999)).toBe("100,649.80");
+    expect(figure("total_return", 0.0454460000000001)).toBe("4.54\u202f%");
+    expect(figure("max_drawdown", -0.0006770329444037992)).toBe("\u22120.07\u202f%");
+    expect(figure("beta", -0.00032427226972119613)).toBe("0.00");
+    expect(figure("longest_drawdown", 4406400)).toBe("51.0 days");
+    expect(figure("trades", 1218)).toBe("1,218");
+    expect(figure("sharpe", undefined)).toBe("–");
+    expect(figureName("max_drawdown")).toBe("max drawdown");
+  });
+  it("keeps the digits of the command line", () => {
+    expect(printed("-0.08%")).toBe("\u22120.08\u202f%");
+    expect(printed("-")).toBe("–");
+    expect(printed("412.10, -69.80")).toBe("412.10, \u221269.80");
+    expect(printed("2015-01-01 to 2019-10-03")).toBe("2015-01-01 to 2019-10-03");
   });
   it("shortens ids in the middle", () => {
     expect(middle("0123456789abcdef0123", 11)).toBe("01234…f0123");

@@ -64,6 +64,7 @@ export function rate(value: number): string {
 export function duration(milliseconds: number): string {
   const size = Math.abs(milliseconds);
   const sign = milliseconds < 0 ? MINUS : "";
+  if (size === 0) return "0\u202fms";
   if (size < 1) return `${sign}${size.toFixed(2)}\u202fms`;
   if (size < 1000) return `${sign}${size < 10 ? size.toFixed(1) : Math.round(size)}\u202fms`;
   const seconds = size / 1000;
@@ -81,6 +82,35 @@ export function middle(text: string, length = 14): string {
   const kept = length - 1;
   return text.slice(0, Math.ceil(kept / 2)) + "…" + text.slice(text.length - Math.floor(kept / 2));
 }
+
+/** A figure as the command line prints it, with the signs of the page: the digits stay as they are. */
+export function printed(text: string): string {
+  if (text === "-" || text === "") return UNKNOWN;
+  return text.replace(/(^|[\s(])-(?=\d)/g, `$1${MINUS}`).replace(/(\d)\s?%/g, "$1\u202f%");
+}
+
+// The kinds of figures, as `ingenium.backtest.formatting` has them.
+const PERCENTS = new Set(["total_return", "cagr", "volatility", "max_drawdown", "exposure", "win_rate", "benchmark_return", "benchmark_max_drawdown", "alpha"]);
+const COUNTS = new Set(["trades", "longest_losing_streak", "fills", "ambiguous_fills", "uncapped_fills", "rejected_orders", "periods_per_year"]);
+const SECONDS = new Set(["longest_drawdown", "average_holding"]);
+
+const fixed = (value: number, places: number): string => {
+  const text = value.toFixed(places);
+  // What is rounded to zero has no sign.
+  return decimal(/[1-9]/.test(text) ? text : text.replace("-", ""), places);
+};
+
+/** A raw figure of a run (0.0454460000000001) as the report prints it, by its name. */
+export function figure(name: string, value: number | undefined): string {
+  if (value === undefined || !Number.isFinite(value)) return UNKNOWN;
+  if (PERCENTS.has(name)) return `${fixed(value * 100, 2)}\u202f%`;
+  if (SECONDS.has(name)) return `${fixed(value / 86_400, 1)} days`;
+  return fixed(value, COUNTS.has(name) ? 0 : 2);
+}
+
+/** The name of a figure for reading: "max_drawdown" as "max drawdown". */
+export const figureName = (name: string): string =>
+  name.replaceAll("_", " ").replace(/^(cagr|sqn)$/, (short) => short.toUpperCase()).replace(/^(sharpe|sortino|calmar)$/, (named) => named.charAt(0).toUpperCase() + named.slice(1));
 
 /** Bytes, to three digits. */
 export function bytes(size: number): string {

@@ -59,9 +59,9 @@ export function layOut(parts: readonly Part[], isTall: boolean): Graph {
   const shown = parts.filter((part) => LAYERS.includes(part.role));
   const layers = LAYERS.map((role) => shown.filter((part) => part.role === role)).filter((layer) => layer.length > 0);
   const layerOf = new Map(layers.flatMap((layer, at) => layer.map((part) => [part.name, at] as const)));
-  const size = isTall ? { along: 60, across: 168 } : { along: 168, across: 60 };
-  const pill = isTall ? { along: 24, across: 150 } : { along: 150, across: 24 };
-  const gap = { along: isTall ? 40 : 64, across: 16 };
+  const size = isTall ? { along: 60, across: 168 } : { along: 148, across: 60 };
+  const pill = isTall ? { along: 24, across: 150 } : { along: 122, across: 24 };
+  const gap = { along: isTall ? 40 : 42, across: 16 };
 
   // A subject that several parts write is one; it stands after the first layer that writes it.
   const subjects = [...new Set(shown.flatMap((part) => part.writes))].filter((subject) => shown.some((part) => part.reads.some((read) => meets(read, subject))));

@@ -86,6 +86,8 @@ class Live {
   #missed = 0n;
   #pending: BusEvent[] = [];
   #flushing = false;
+  #happened: Happening[] = [];
+  #telling = false;
 
   get current(): App | undefined {
     return this.apps?.find((each) => each.name === this.app);
@@ -144,6 +146,7 @@ class Live {
     this.portfolio = undefined;
     this.components = undefined;
     this.happenings = [];
+    this.#happened = [];
     this.events = [];
     this.equity = [];
     this.generation += 1;
@@ -274,7 +277,6 @@ class Live {
         this.#point(update.value);
         break;
       case "transaction":
-        this.fills += 1;
         this.#happen({ kind: "fill", time: update.value.time, id: update.value.id, fill: update.value });
         break;
       case "denial":
@@ -318,12 +320,20 @@ class Live {
     this.components = [...this.#fresh.values()].sort(byWay);
   }
 
+  /** Fills may come by the hundred too. */
   #happen(happening: Happening): void {
-    if (this.happenings.some((each) => each.kind === happening.kind && each.id === happening.id)) return;
-    const all = [happening, ...this.happenings];
-    if (this.happenings[0] && happening.time < this.happenings[0].time)
-      all.sort((a, b) => (a.time < b.time ? 1 : a.time > b.time ? -1 : 0));
-    this.happenings = all.slice(0, KEPT_ROWS);
+    this.#happened.push(happening);
+    if (this.#telling) return;
+    this.#telling = true;
+    setTimeout(() => {
+      this.#telling = false;
+      const known = new Set(this.happenings.map((each) => each.kind + each.id));
+      const fresh = this.#happened.filter((each) => !known.has(each.kind + each.id) && known.add(each.kind + each.id));
+      this.#happened = [];
+      if (fresh.length === 0) return;
+      this.fills += fresh.filter((each) => each.kind === "fill").length;
+      this.happenings = [...fresh, ...this.happenings].sort((a, b) => (a.time < b.time ? 1 : a.time > b.time ? -1 : 0)).slice(0, KEPT_ROWS);
+    }, 200);
   }
 
   /** Events may come by the hundred: they are shown four times in a second. */

@@ -20,6 +20,8 @@ describe("filters as sentences", () => {
     });
     expect(parse("2026-11-30", NOW, "UTC").until).toBe(Date.UTC(2026, 11, 1));
     expect(parse("until 2026-11-29", NOW, "UTC").until).toBe(Date.UTC(2026, 10, 30));
+    // A day of a list in UTC, in whatever zone the page is.
+    expect(parse("2026-11-30 UTC", NOW, "America/New_York")).toMatchObject({ since: Date.UTC(2026, 10, 30), until: Date.UTC(2026, 11, 1) });
     expect(parse("yesterday", NOW, "UTC")).toMatchObject({ since: Date.UTC(2026, 10, 29), until: Date.UTC(2026, 10, 30) });
   });
   it("finds midnight on days on which the clock is changed", () => {

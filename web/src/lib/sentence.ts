@@ -39,16 +39,16 @@ const nextDay = (day: string): string => new Date(Date.parse(`${day}T00:00:00Z`)
 export function parse(text: string, now: number, zone: string): Filter {
   const filter: Filter = { symbol: "", side: "", isDenied: false, order: "" };
   const today = dayOf(now, zone);
-  const range = (first: string, after: string) => {
-    const since = startOfDay(first, zone);
-    const until = startOfDay(after, zone);
+  const range = (first: string, after: string, place = zone) => {
+    const since = startOfDay(first, place);
+    const until = startOfDay(after, place);
     if (since !== undefined) filter.since = since;
     if (until !== undefined) filter.until = until;
   };
   for (const part of text.split(",").map((each) => each.trim()).filter(Boolean)) {
     const lower = part.toLowerCase().replace(/\s+/g, " ");
     const last = /^last (?:(\d+) )?(minute|hour|day|week|month|year)s?$/.exec(lower);
-    const bound = /^(since|from|until|before|on)? ?(\d{4}-\d{2}-\d{2})$/.exec(lower);
+    const bound = /^(since|from|until|before|on)? ?(\d{4}-\d{2}-\d{2})( utc)?$/.exec(lower);
     const named = /^(symbol|order) (.+)$/i.exec(part);
     if (/^(buys?|bought)$/.test(lower)) filter.side = "buy";
     else if (/^(sells?|sold|sales)$/.test(lower)) filter.side = "sell";
@@ -59,10 +59,11 @@ export function parse(text: string, now: number, zone: string): Filter {
     else if (last) filter.since = now - Number(last[1] ?? 1) * (UNITS[last[2] as string] as number);
     else if (bound && startOfDay(bound[2] as string, zone) !== undefined) {
       const day = bound[2] as string;
-      if (bound[1] === "since" || bound[1] === "from") filter.since = startOfDay(day, zone) as number;
-      else if (bound[1] === "until") filter.until = startOfDay(nextDay(day), zone) as number;
-      else if (bound[1] === "before") filter.until = startOfDay(day, zone) as number;
-      else range(day, nextDay(day));
+      const place = bound[3] ? "UTC" : zone;
+      if (bound[1] === "since" || bound[1] === "from") filter.since = startOfDay(day, place) as number;
+      else if (bound[1] === "until") filter.until = startOfDay(nextDay(day), place) as number;
+      else if (bound[1] === "before") filter.until = startOfDay(day, place) as number;
+      else range(day, nextDay(day), place);
     } else if (named) {
       if ((named[1] as string).toLowerCase() === "order") filter.order = named[2] as string;
       else filter.symbol = named[2] as string;
