@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["ABSURD", "LIVE", "QUIET", "SWING", "write_prices"]
+__all__ = ["ABSURD", "LIVE", "LONG_SYMBOL", "QUIET", "SWING", "write_prices"]
+
+LONG_SYMBOL = "A" + "VERY" * 14 + "LON"
+"""Name of an instrument with 60 letters."""
 
 LIVE = Path(__file__).parents[2] / "examples" / "live" / "app.py"
 
@@ -62,12 +65,12 @@ def app():
 ABSURD = """
 import asyncio
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from ingenium import App, Bar, ExecutionEvent, Executor, Ingestor, RiskLimits, Signal, Strategy
 from ingenium.portfolios import FixedQuantity
 
-LONG = "A" + "VERY" * 14 + "LONG"[:3]
-SYMBOLS = [LONG[:60], *(f"SYM{n:02}" for n in range(39))]
+SYMBOLS = ["A" + "VERY" * 14 + "LON", *(f"SYM{n:02}" for n in range(39))]
 
 
 class Floods(Ingestor):
@@ -89,10 +92,20 @@ class Turns(Strategy):
 
     def on_bar(self, bar):
         seen = self.bars[bar.symbol] = self.bars.get(bar.symbol, 0) + 1
-        if seen == 10 and bar.symbol == "SYM07":
+        # Once, so that it passes when it is sent again, and in a backtest.
+        if bar.symbol == "SYM07" and seen > 9 and Path("fails").exists():
+            Path("fails").unlink()
             raise ValueError("a price of SYM07 has no meaning: " + "the feed sent it anyway, " * 79)
         if seen % 15 == 3:
             self.send_signal(bar.symbol, Signal.LONG if seen % 2 else Signal.SHORT)
+
+
+class Fussy(FixedQuantity):
+    def on_signal(self, event):
+        if event.symbol == "SYM08" and Path("fussy").exists():
+            Path("fussy").unlink()
+            raise ValueError("no order for SYM08 today")
+        super().on_signal(event)
 
 
 class FillAll(Executor):
@@ -104,12 +117,16 @@ class FillAll(Executor):
 
 def app():
     return App(name="absurd", ingestors=[Floods()], strategies=[Turns()],
-               portfolio=FixedQuantity(123.45, cash=1_000_000_000), executor=FillAll(),
+               portfolio=Fussy(123.45, cash=1_000_000_000), executor=FillAll(),
                risk=RiskLimits(max_orders_per_second=None, duplicate_seconds=None,
                                price_collar=None, max_order_notional=None,
                                max_symbol_notional=None, max_gross_notional=None))
 """
-"""An app with 40 symbols, one of 60 letters, losses of millions, and an error of 2,000 letters."""
+"""An app with 40 symbols, one of 60 letters, and losses of millions.
+
+Where there is a file `fails`, a bar fails, with an error of 2,000 letters; where there is a file
+`fussy`, a signal does.
+"""
 
 
 def write_prices(path: Path, days: int) -> None:

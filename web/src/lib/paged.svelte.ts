@@ -55,7 +55,8 @@ export class Paged<T> {
         next.delete(furthest);
       }
       this.#pieces = next;
-      this.total = answer.total;
+      // The length is that of the first answer: rows do not slide while one reads.
+      if (isFirst || answer.total > this.total) this.total = answer.total;
       this.notes = answer.notes ?? [];
       this.problem = undefined;
     } catch (error) {
