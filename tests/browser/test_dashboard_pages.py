@@ -129,7 +129,8 @@ def test_absurd_data_is_not_cut_nor_wider_than_the_page_and_headings_are_in_orde
             assert page.evaluate(cut) == [], (view, width)
             assert page.evaluate(LANDMARKS) == LANDMARKS_OF[width == 390], (view, width)
             levels = page.evaluate(LEVELS)
-            assert levels[0] == 1 and levels.count(1) == 1, view
+            assert levels[0] == 1, view
+            assert levels.count(1) == 1, view
             assert all(after <= before + 1 for before, after in itertools.pairwise(levels)), view
     page.close()
 

@@ -27,7 +27,7 @@ Slow = Annotated[int, Meta(ge=3, le=200, title="bars", description="Length of th
 Quantity = Annotated[int, Meta(ge=1, le=1000, title="shares")]
 
 
-def app(fast: Fast = 5, slow: Slow = 20, quantity: Quantity = 10) -> App:
+def app(fast: Fast = 5, slow: Slow = 20, quantity: Quantity = 400) -> App:
     return App(
         name="swing",
         ingestors=[CsvIngestor("{prices}", symbol="IBM")],

@@ -21,6 +21,8 @@ import { ofNanoseconds } from "./times.js";
 
 /** A heartbeat comes each 5 seconds: after this long without anything, the connection is given up. */
 const SILENCE_MS = 12_000;
+/** The client library keeps a little of each answer for as long as its stream is open: after so many, the stream is opened again where it was. */
+const ANSWERS_OF_STREAM = 5_000;
 const KEPT_ROWS = 500;
 const KEPT_EVENTS = 2_000;
 const KEPT_POINTS = 4_000;
@@ -159,7 +161,10 @@ class Live {
       this.#isFilling = true;
       try {
         await this.#greet(stream.signal);
-        await this.#watch(stream);
+        if (await this.#watch(stream)) {
+          attempt = 0;
+          continue;
+        }
         this.#lose("the server ended the stream");
       } catch (error) {
         if (stream.signal.reason === "reopened") {
@@ -209,10 +214,12 @@ class Live {
     if (isOther) this.generation += 1;
   }
 
-  async #watch(stream: AbortController): Promise<void> {
+  /** Take answers; true when enough have come for one stream, false when the server ends it. */
+  async #watch(stream: AbortController): Promise<boolean> {
     this.#fresh = new Map();
     this.#isFilling = true;
     this.#missed = 0n;
+    let count = 0;
     let timer = setTimeout(() => stream.abort("silent"), SILENCE_MS);
     try {
       const answers = client.watching.watch(
@@ -228,7 +235,10 @@ class Live {
         clearTimeout(timer);
         timer = setTimeout(() => stream.abort("silent"), SILENCE_MS);
         this.#take(answer);
+        count += 1;
+        if (count >= ANSWERS_OF_STREAM && !this.#isFilling) return true;
       }
+      return false;
     } finally {
       clearTimeout(timer);
     }
