@@ -90,7 +90,7 @@ def _type_parameters(page: Page) -> None:
 
 def _open_event(page: Page) -> None:
     page.get_by_role("button", name="Hold").click()
-    page.locator(".row", has_text="OrderEvent").first.click()
+    page.locator(".row").first.click()
 
 
 def _open_switch(page: Page) -> None:
