@@ -335,8 +335,8 @@ async def money_path(pairs: int) -> bool:
         noise = max(each[at] for each in shut_runs) / min(each[at] for each in shut_runs) - 1
         low, high = ratios[len(ratios) // 4], ratios[-1 - len(ratios) // 4]
         text = (
-            f"{name} of an order with three pages: {median(ratios) - 1:+.1%} in {pairs} pairs, "
-            f"half of them {low - 1:+.1%} to {high - 1:+.1%}; without pages it varies by {noise:.0%}"
+            f"{name} of an order with three pages: {median(ratios) - 1:+.1%}, half of {pairs} "
+            f"pairs {low - 1:+.1%} to {high - 1:+.1%}; without pages it varies by {noise:.0%}"
         )
         if at == 1:
             print(text)

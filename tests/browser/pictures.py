@@ -52,8 +52,8 @@ class View:
     prepare: Callable[[Page], None] = lambda _page: None
 
 
-def make_runs(plane: ControlClient) -> tuple[str, str, str]:
-    """Run two backtests and a sweep; return their ids."""
+def make_runs(plane: ControlClient) -> list[str]:
+    """Run two backtests, a sweep, and one that is walked forward; return their ids."""
 
     def done(method: str, key: str, id_: str) -> bool:
         state = plane.call(method, "read", id=id_)[key]["state"]
@@ -70,12 +70,15 @@ def make_runs(plane: ControlClient) -> tuple[str, str, str]:
     values = {
         name: {"values": [{"integer": str(each)} for each in steps]} for name, steps in grid.items()
     }
-    sweep = plane.call("SweepService/StartSweep", "operate", app="swing", parameters=values)
-    until(
-        lambda: all(done("BacktestService/GetBacktest", "backtest", each) for each in ids), "runs"
-    )
-    until(lambda: done("SweepService/GetSweep", "sweep", sweep["sweep"]["id"]), "the sweep", 120)
-    return ids[0], ids[1], sweep["sweep"]["id"]
+    for options in ({}, {"walkForward": {"folds": 5}}):
+        answer = plane.call(
+            "SweepService/StartSweep", "operate", app="swing", parameters=values, **options
+        )
+        ids.append(answer["sweep"]["id"])
+    for at, id_ in enumerate(ids):
+        method, key = ("Backtest", "backtest") if at < 2 else ("Sweep", "sweep")
+        until(lambda: done(f"{method}Service/Get{method}", key, id_), id_, 180)  # noqa: B023
+    return ids
 
 
 def _compare(page: Page) -> None:
@@ -104,9 +107,9 @@ def _halt(page: Page) -> None:
     expect(page.get_by_test_id("switch-result")).to_be_visible(timeout=20_000)
 
 
-def views(runs: tuple[str, str, str], order: str) -> list[View]:
+def views(runs: Sequence[str], order: str) -> list[View]:
     """Return all pages."""
-    left, right, sweep = runs
+    left, right, sweep, walk = runs
     return [
         View("overview", "overview"),
         View("components", "components?selected=fixed-quantity"),
@@ -118,6 +121,7 @@ def views(runs: tuple[str, str, str], order: str) -> list[View]:
         View("comparison", f"backtests?left={left}&right={right}"),
         View("sweeps", "sweeps"),
         View("sweep", f"sweeps/{sweep}"),
+        View("walk-forward", f"sweeps/{walk}"),
         View("parity", "parity", _compare),
         View("data", "data?range=15m"),
         View("events", "events", _open_event),

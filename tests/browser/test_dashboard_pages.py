@@ -261,6 +261,47 @@ def test_sweep_leads_to_the_backtest_of_a_cell(site: Site) -> None:
     expect(page.get_by_label(re.compile("^slow"))).to_have_value("8")
 
 
+def test_sweep_is_walked_forward_from_the_form(site: Site) -> None:
+    page = site.page
+    site.show("sweeps")
+    page.locator("main form select").first.select_option("swing")
+    page.get_by_label(re.compile("^fast")).fill("3, 5")
+    page.get_by_label(re.compile("^Walk forward")).fill("2")
+    page.get_by_role("button", name="Walk 2 combinations forward").click()
+    expect(page).to_have_url(re.compile("#/sweeps/sweep_"))
+    judged = page.get_by_role("listitem").filter(has_text="Folds judged")
+    expect(judged).to_contain_text("2 of 2", timeout=60_000)
+    id_ = page.url.split("/sweeps/")[1].split("?")[0]
+    answer = site.plane.call("SweepService/GetSweep", "read", id=id_)
+    folds = page.get_by_role("region", name="Folds").locator("tbody tr")
+    expect(folds).to_have_count(len(answer["walkForward"]["folds"]))
+    expect(page.get_by_role("img", name=re.compile("^2 folds from "))).to_be_visible()
+
+
+def test_longer_bars_are_those_of_the_server(site: Site) -> None:
+    page = site.page
+    site.show("data?symbol=SYM05&range=")
+    page.get_by_label("Length of the bars").select_option("15m")
+    expect(page).to_have_url(re.compile("period=15m"))
+    answer = site.plane.call(
+        "DataService/ListBars", "read", app="absurd", symbol="SYM05", period="15m"
+    )
+    count = len(answer["bars"])
+    assert sum(int(bar["bars"]) for bar in answer["bars"]) > count
+    chart = page.get_by_role("img", name=re.compile("^Candles of SYM05: "))
+    # One more may have begun since.
+    expect(chart).to_have_accessible_name(re.compile(f": ({count}|{count + 1}) bars"))
+    page.get_by_label("Length of the bars").select_option("")
+
+
+def test_profit_by_strategy_leads_to_the_strategy(site: Site) -> None:
+    page = site.page
+    site.show("portfolio")
+    table = page.locator("section", has=page.get_by_role("heading", name="P&L by strategy"))
+    table.get_by_role("link", name="turns").click()
+    expect(page.get_by_role("region", name="turns")).to_be_visible()
+
+
 def test_numbers_agree_on_every_page_and_in_the_export(site: Site) -> None:
     page = site.page
     stopped = site.plane.call(
