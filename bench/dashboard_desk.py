@@ -92,14 +92,14 @@ def _changed(event: Any, changes: dict[str, object]) -> Any:
     return event
 
 
-def command(*arguments: str, folder: Path, log: Path, nice: int = 0) -> subprocess.Popen[bytes]:
+def command(*arguments: str, folder: Path, log: Path) -> subprocess.Popen[bytes]:
     """Start the command line of this work tree."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("INGENIUM", "NATS"))}
     environment |= {"PYTHONPATH": os.pathsep.join((str(ROOT / "python"), str(ROOT)))}
     environment |= {"INGENIUM_DATA_DIR": str(folder / "data"), "COLUMNS": "300"}
     with log.open("wb") as output:
         return subprocess.Popen(
-            ["nice", "-n", str(nice), sys.executable, "-m", "ingenium", *arguments],
+            [sys.executable, "-m", "ingenium", *arguments],
             stdout=output, stderr=output, env=environment, cwd=folder,
         )  # fmt: skip
 
@@ -134,24 +134,24 @@ async def until_written(log: Path, text: str, process: subprocess.Popen[bytes]) 
 
 
 @asynccontextmanager
-async def control_plane(folder: Path, nice: int = 0) -> AsyncIterator[tuple[int, str, str]]:
+async def control_plane(folder: Path) -> AsyncIterator[tuple[int, str, str]]:
     """Run the control plane of a folder; yield its process, its URL and the URL of a login."""
     log = folder / "plane.log"
-    with ended(command("dashboard", "--port", "0", folder=folder, log=log, nice=nice)) as process:
+    with ended(command("dashboard", "--port", "0", folder=folder, log=log)) as process:
         written = await until_written(log, "open it in a browser", process)
         login = next(line for line in written.splitlines() if line.startswith("http"))
         yield process.pid, login.partition("/login")[0], login
 
 
 @asynccontextmanager
-async def browser(folder: Path, nice: int = 0) -> AsyncIterator[Browser]:
-    """Run the system's Chromium, so nice to others."""
+async def browser(folder: Path, *, is_idle: bool = False) -> AsyncIterator[Browser]:
+    """Run the system's Chromium, on request with only the time that nobody else wants."""
     found = shutil.which("chromium") or shutil.which("google-chrome")
     if found is None:
         raise SystemExit("chromium is not on PATH: install it, as .ci/run does")
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
     starter = folder / "chromium"
-    starter.write_text(f'#!/bin/sh\nexec nice -n {nice} {found} "$@"\n')
+    starter.write_text(f'#!/bin/sh\nexec {"chrt --idle 0" if is_idle else ""} {found} "$@"\n')
     starter.chmod(0o700)
     async with async_playwright() as playwright:
         made = await playwright.chromium.launch(executable_path=starter, args=arguments)
