@@ -92,6 +92,7 @@ def _type_parameters(page: Page) -> None:
 
 
 def _open_event(page: Page) -> None:
+    expect(page.locator(".row").first).to_be_visible()
     page.get_by_role("button", name="Hold").click()
     page.locator(".row").first.click()
 
@@ -144,7 +145,7 @@ def take(
         for theme in ("light", "dark"):
             context = browser.new_context(
                 viewport={"width": width, "height": HEIGHTS[width]},
-                color_scheme=theme,  # type: ignore[arg-type]
+                color_scheme=theme,
                 storage_state=state,
                 has_touch=width < 700,
             )
