@@ -238,6 +238,9 @@ def test_parity_shows_the_recorded_run_beside_its_backtest(site: Site) -> None:
     kinds = page.locator("section", has=page.get_by_role("heading", name="By kind"))
     for each in answer["counts"]:
         expect(kinds.get_by_role("row", name=re.compile(f"^{each['kind']} "))).to_be_visible()
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert not page.locator("main").evaluate("e => e.scrollWidth > e.clientWidth")
+    page.set_viewport_size({"width": 1440, "height": 900})
     if answer.get("divergences"):
         first = answer["divergences"][0]
         heading = page.get_by_role("heading", name=re.compile("^The first difference"))
