@@ -106,7 +106,7 @@ def equity_history(
             kept as well as its last one.
         by_time: Whether times are those of events, as for history, and not of their reception.
     """
-    clock = _Clock(by_time=by_time)
+    clock = _ChangeReader(by_time=by_time)
     first, last = clock.range(connection, app)
     if first is None or last is None:
         return []
@@ -126,7 +126,7 @@ def equity_history(
     return [mark.exact(base) for mark in marks]
 
 
-class _Account:
+class _FastAccount:
     """Cash and positions by floats, and where their exact amounts are."""
 
     def __init__(self, starting_cash: Decimal | None) -> None:
@@ -165,7 +165,7 @@ def _parts(
     rows: Iterator[_Change], starting_cash: Decimal | None, begin: int, width: int
 ) -> list[_Part]:
     """Return the parts of the range that have a moment, in order."""
-    account = _Account(starting_cash)
+    account = _FastAccount(starting_cash)
     parts: list[_Part] = []
     number, lowest, highest = -1, 0.0, 0.0
     for row in rows:
@@ -196,7 +196,7 @@ def is_whole(connection: Connection, app: str) -> bool:
     return not connection.execute(query).scalar_one()
 
 
-class _Clock:
+class _ChangeReader:
     """Reads fills and bars by the time of their reception, or by their own.
 
     Args:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from time import process_time
 
 import pytest
@@ -13,7 +14,7 @@ from ingenium.recorder import open as open_recording
 from ingenium.recorder.equity_history import EquityMoment, equity_history
 
 
-def history(path: Path, **options: int | None) -> list[EquityMoment]:
+def history(path: Path, **options: Any) -> list[EquityMoment]:
     with open_recording(str(path)) as records:
         return records.run(
             lambda connection: equity_history(connection, "many", Decimal(CASH), **options)

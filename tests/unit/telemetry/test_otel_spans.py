@@ -9,6 +9,7 @@ from support.otlp_receiver import receiving
 from ingenium.errors import ConfigError
 from ingenium.telemetry import otel_spans
 from ingenium.telemetry.otel_export import OtelExport
+from ingenium.telemetry.otlp_spans import encode_span
 from ingenium.telemetry.spans import FinishedSpan, SpanKind, SpanPattern
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -57,11 +58,10 @@ def test_spans_are_equal_to_those_that_the_sdk_makes_and_encodes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     seen: list[str] = []
-    encode = otel_spans.encode_span
 
     def note(span: FinishedSpan) -> bytes:
         seen.append(span.span_id)
-        return encode(span)
+        return encode_span(span)
 
     with monkeypatch.context() as patch:
         patch.setattr(otel_spans, "encode_span", note)
