@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 from time import process_time
+from typing import Any
 
 import pytest
 from support.many_fills import CASH, Moment, record_fills
