@@ -3,12 +3,13 @@
 * **Off**: a strategy, a portfolio and an executor at most once over a bus in memory, where the
   least is beside what is measured, with and without the check of the ``OTEL_*`` variables:
   processor time of an order.
-* **On**: the app of `bench.load` on its server with traces, metrics and logs to a collector, all
-  sampled, against the same app without: orders a second while bars never run out, and the processor
-  time of an order.
+* **Backtest**: the same comparison for a backtest of thirteen years of prices.
+* **On**: the app of `bench.load` on its server with traces, metrics and logs to a collector, with
+  the default sampling, against the same app without: orders a second while bars never run out, and
+  the processor time of an order. Bars whose traces are all sampled come before those measured.
 
-Each bar makes a signal, an order and a fill. The kinds of run take turns. In memory the fastest of
-each is compared, live the median.
+Live and in memory, each bar makes a signal, an order and a fill. The kinds of run take turns. Off,
+the fastest of each is compared, and live the median.
 
 Run it with ``python -m bench telemetry``.
 """
@@ -18,7 +19,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing import get_context
@@ -30,17 +31,25 @@ from time import perf_counter, process_time
 from bench.load import ROOT, check, running
 from bench.load_app import EveryBar, EverySignal, Feed, FillAll
 from ingenium import App
+from ingenium.backtest import run
+from ingenium.brokers import PaperExecutor
 from ingenium.bus import MemoryBus
 from ingenium.events import encode
+from ingenium.ingestors import CsvIngestor
+from ingenium.portfolios import FixedQuantity
 from ingenium.runtime.app_telemetry import observed
 from ingenium.runtime.live import LiveRunner
+from ingenium.strategies import RsiStrategy
 from ingenium.subjects.names import EXECUTION, data_subject
 from ingenium.trading import Bar
 
 BARS = 1_000
 ROUNDS = 15
-LIVE_BARS = 1_500
+FIRST_BARS = 1_500
+"""Bars before those that are measured: all of their traces are sampled."""
+LIVE_BARS = 3_000
 LIVE_ROUNDS = 5
+BACKTEST_ROUNDS = 40
 LIVE_SECONDS = 60.0
 MOST_OFF = 0.02
 MOST_ON = 0.15
@@ -57,6 +66,13 @@ def main() -> int:
     costs = [f"{min(each) / BARS * 1e6:,.0f}" for each in (bare, off)]
     print(f"in memory: {costs[0]} microseconds of processor an order, {costs[1]} with it off")
     passed = _check_cost("off", 1 - min(bare) / min(off), MOST_OFF)
+    bare, off = [], []
+    for number in range(BACKTEST_ROUNDS):
+        for is_observed in (number % 2 == 0, number % 2 == 1):
+            (off if is_observed else bare).append(_seconds_of_backtest(is_observed=is_observed))
+    costs = [f"{min(each) * 1000:,.1f}" for each in (bare, off)]
+    print(f"backtest: {costs[0]} ms of processor, {costs[1]} with it off")
+    passed &= _check_cost("off in a backtest", 1 - min(bare) / min(off), MOST_OFF)
     plain: list[tuple[float, float]] = []
     exporting: list[tuple[float, float]] = []
     with _collector() as url:
@@ -75,6 +91,20 @@ def main() -> int:
 
 def _check_cost(name: str, cost: float, most: float) -> bool:
     return check(f"telemetry {name} costs {cost:.1%} (at most {most:.0%})", cost <= most)
+
+
+def _seconds_of_backtest(*, is_observed: bool) -> float:
+    """Return the processor time of a backtest."""
+    app = App(
+        ingestors=[CsvIngestor(str(ROOT / "examples" / "data" / "AAPL.csv"))],
+        strategies=[RsiStrategy(["AAPL"])],
+        portfolio=FixedQuantity(10),
+        executor=PaperExecutor(),
+    )
+    with observed(app, {}) if is_observed else nullcontext():
+        began = process_time()
+        run(app)
+        return process_time() - began
 
 
 def _seconds_in_memory(*, is_observed: bool) -> float:
@@ -129,6 +159,9 @@ async def _live(environment: dict[str, str]) -> tuple[float, float]:
     os.environ.update(environment)
     try:
         async with running(ROOT) as it:
+            await it.publish(FIRST_BARS)
+            await it.watch.until(FIRST_BARS, LIVE_SECONDS)
+            it.forget()
             used, began = _processor_seconds(it.pid), perf_counter()
             await it.publish(LIVE_BARS)
             await it.watch.until(LIVE_BARS, LIVE_SECONDS)
@@ -160,6 +193,8 @@ def _collector() -> Iterator[str]:
 
 def _collect(pipe: Connection) -> None:
     class Sink(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"  # which keeps connections, as collectors do
+
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
             self.send_response(200)

@@ -7,7 +7,6 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from support.otlp_receiver import receiving
 
 from ingenium.errors import ConfigError
-from ingenium.telemetry import otel_spans
 from ingenium.telemetry.otel_export import OtelExport
 from ingenium.telemetry.otlp_spans import encode_span
 from ingenium.telemetry.spans import FinishedSpan, SpanKind, SpanPattern
@@ -64,7 +63,7 @@ def test_spans_are_equal_to_those_that_the_sdk_makes_and_encodes(
         return encode_span(span)
 
     with monkeypatch.context() as patch:
-        patch.setattr(otel_spans, "encode_span", note)
+        patch.setattr("ingenium.telemetry.otel_spans.encode_span", note)
         fast = exported(monkeypatch)
     assert seen == [span.span_id for span in spans()]
     # A limit is kept by the SDK's own spans only.
