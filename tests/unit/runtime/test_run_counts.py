@@ -14,6 +14,7 @@ from ingenium.errors import EventRefusedError
 from ingenium.events import DataEvent, DenialEvent, ExecutionEvent, OrderEvent, SignalEvent
 from ingenium.runtime.metrics_middleware import MetricsMiddleware
 from ingenium.runtime.progress import Progress
+from ingenium.telemetry.metrics import ProcessMetrics
 from ingenium.trading import Bar
 
 LATER = NOW + timedelta(seconds=90)
@@ -84,6 +85,11 @@ class Counted:
     def __getattr__(self, name: str) -> Any:
         return Counter(name, self.calls)
 
+    def count_call(self, component: str, event: str, seconds: float, *, is_event: bool) -> None:
+        if is_event:
+            self.handled.add(component, event)
+        self.duration.record(seconds, component, event)
+
 
 class Counter:
     def __init__(self, name: str, calls: list[tuple[object, ...]]) -> None:
@@ -119,6 +125,19 @@ def test_each_call_is_counted_with_its_duration() -> None:
     refused = Outcome((), EventRefusedError("no"))
     assert counted(refused, data()) == [("refused", "rsi", "DataEvent")]
     assert counted(Outcome(seconds=2.5), data(), RunnerKind.WARM_UP) == []
+
+
+def test_call_counts_in_the_metrics_as_single_counts_do() -> None:
+    at_once, singly = ProcessMetrics(), ProcessMetrics()
+    for seconds in (0.0, 0.0001, 0.003, 2.5, 900.0):
+        at_once.count_call("rsi", "DataEvent", seconds, is_event=True)
+        singly.handled.add("rsi", "DataEvent")
+        singly.duration.record(seconds, "rsi", "DataEvent")
+    at_once.count_call("rsi", "start", 1.0, is_event=False)
+    singly.duration.record(1.0, "rsi", "start")
+    assert at_once.handled.values == singly.handled.values == {("rsi", "DataEvent"): 5}
+    assert at_once.duration.values == singly.duration.values
+    assert sum(at_once.duration.values["rsi", "DataEvent"][:-1]) == 5
 
 
 def test_sent_events_are_counted_where_they_are_published_or_never_will_be() -> None:
