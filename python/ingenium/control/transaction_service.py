@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ __all__ = ["TransactionCalls"]
 
 Context = RequestContext[Any, Any]
 _EXPORTED_AT_ONCE = 5000
+_UNKNOWN = None, ""
+Receptions = Mapping[tuple[str, int], tuple[int, str]]
 
 
 class TransactionCalls(TransactionService):
@@ -121,7 +123,9 @@ class TransactionCalls(TransactionService):
         if not request.order_id:
             raise refuse("order_id is empty")
         app = self._catalog.resolve(request.app)
-        table = await self._catalog.read(app, lambda records: records.order(request.order_id, app))
+        table, received = await self._catalog.read(
+            app, lambda records: _story(records, request.order_id, app)
+        )
         rows = list(table)
         steps = []
         for place, row in enumerate(rows):
@@ -135,6 +139,8 @@ class TransactionCalls(TransactionService):
                     sequence=row["sequence"],
                     found=row["found"],
                     gap_nanoseconds=gap,
+                    received_time=received.get((row["stream"], row["sequence"]), _UNKNOWN)[0],
+                    source=received.get((row["stream"], row["sequence"]), _UNKNOWN)[1],
                 )
             )
         lines = [f"{time_text(each.time)}  {each.kind}: {each.text}" for each in steps]
@@ -155,6 +161,14 @@ class TransactionCalls(TransactionService):
             given.since_time if given.has_field("since_time") else None,
             given.until_time if given.has_field("until_time") else None,
         )
+
+
+def _story(records: Records, order_id: str, app: str) -> tuple[RecordTable, Receptions]:
+    from ingenium.recorder.receptions import receptions
+
+    table = records.order(order_id, app)
+    places = [(row["stream"], row["sequence"]) for row in table]
+    return table, records.run(lambda connection: receptions(connection, places))
 
 
 def _transaction(row: dict[str, Any]) -> pb.Transaction:

@@ -666,7 +666,7 @@ class GetOrderStoryResponse(Message[_GetOrderStoryResponseFields]):
         text: str
         notes: list[str]
 
-_StoryStepFields: TypeAlias = Literal["time", "kind", "text", "stream", "sequence", "found", "gap_nanoseconds"]
+_StoryStepFields: TypeAlias = Literal["time", "kind", "text", "stream", "sequence", "found", "gap_nanoseconds", "received_time", "source"]
 
 class StoryStep(Message[_StoryStepFields]):
     """
@@ -719,9 +719,22 @@ class StoryStep(Message[_StoryStepFields]):
             ```proto
             optional int64 gap_nanoseconds = 7;
             ```
+        received_time:
+            When the server stored it, nanoseconds since 1970; absent if its event was deleted. The time of
+            an execution is that of the broker, so the difference is its way from there.
+
+            ```proto
+            optional int64 received_time = 8;
+            ```
+        source:
+            Component that sent it; empty if not stated. Untrusted text.
+
+            ```proto
+            string source = 9;
+            ```
     """
 
-    __slots__ = ("time", "kind", "text", "stream", "sequence", "found", "gap_nanoseconds")
+    __slots__ = ("time", "kind", "text", "stream", "sequence", "found", "gap_nanoseconds", "received_time", "source")
 
     if TYPE_CHECKING:
 
@@ -735,6 +748,8 @@ class StoryStep(Message[_StoryStepFields]):
             sequence: int = 0,
             found: str = "",
             gap_nanoseconds: int | None = None,
+            received_time: int | None = None,
+            source: str = "",
         ) -> None:
             pass
 
@@ -745,6 +760,8 @@ class StoryStep(Message[_StoryStepFields]):
         sequence: int
         found: str
         gap_nanoseconds: int
+        received_time: int
+        source: str
 
 class ExportFormat(Enum):
     """
@@ -781,7 +798,7 @@ class ExportFormat(Enum):
 
 
 _DESC = file_desc(
-    b'\n&ingenium/control/v1/transactions.proto\x12\x13ingenium.control.v1"\xd2\x01\n\x11TransactionFilter\x12\x10\n\x03app\x18\x01 \x01(\tR\x03app\x12\x16\n\x06symbol\x18\x02 \x01(\tR\x06symbol\x12\x12\n\x04side\x18\x03 \x01(\tR\x04side\x12\x19\n\x08order_id\x18\x04 \x01(\tR\x07orderId\x12"\n\nsince_time\x18\x05 \x01(\x03H\x00R\tsinceTime\x88\x01\x01\x12"\n\nuntil_time\x18\x06 \x01(\x03H\x01R\tuntilTime\x88\x01\x01B\r\n\x0b_since_timeB\r\n\x0b_until_time"\xa9\x01\n\x17ListTransactionsRequest\x12>\n\x06filter\x18\x01 \x01(\x0b2&.ingenium.control.v1.TransactionFilterR\x06filter\x12\x1b\n\tpage_size\x18\x02 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x03 \x01(\tR\tpageToken\x12\x12\n\x04skip\x18\x04 \x01(\x03R\x04skip"\xb4\x01\n\x18ListTransactionsResponse\x12D\n\x0ctransactions\x18\x01 \x03(\x0b2 .ingenium.control.v1.TransactionR\x0ctransactions\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x14\n\x05total\x18\x03 \x01(\x03R\x05total\x12\x14\n\x05notes\x18\x04 \x03(\tR\x05notes"\xa8\x02\n\x0bTransaction\x12\x12\n\x04time\x18\x01 \x01(\x03R\x04time\x12\x16\n\x06symbol\x18\x02 \x01(\tR\x06symbol\x12\x12\n\x04side\x18\x03 \x01(\tR\x04side\x12\x1a\n\x08quantity\x18\x04 \x01(\tR\x08quantity\x12\x14\n\x05price\x18\x05 \x01(\tR\x05price\x12\x14\n\x05value\x18\x06 \x01(\tR\x05value\x12#\n\ncommission\x18\x07 \x01(\tH\x00R\ncommission\x88\x01\x01\x12\x19\n\x08order_id\x18\x08 \x01(\tR\x07orderId\x12\x0e\n\x02id\x18\t \x01(\tR\x02id\x12\x16\n\x06stream\x18\n \x01(\tR\x06stream\x12\x1a\n\x08sequence\x18\x0b \x01(\x03R\x08sequenceB\r\n\x0b_commission"\x96\x01\n\x19ExportTransactionsRequest\x12>\n\x06filter\x18\x01 \x01(\x0b2&.ingenium.control.v1.TransactionFilterR\x06filter\x129\n\x06format\x18\x02 \x01(\x0e2!.ingenium.control.v1.ExportFormatR\x06format"M\n\x1aExportTransactionsResponse\x12\x12\n\x04data\x18\x01 \x01(\x0cR\x04data\x12\x1b\n\tfile_name\x18\x02 \x01(\tR\x08fileName"\x90\x01\n\x12ListDenialsRequest\x12>\n\x06filter\x18\x01 \x01(\x0b2&.ingenium.control.v1.TransactionFilterR\x06filter\x12\x1b\n\tpage_size\x18\x02 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x03 \x01(\tR\tpageToken"t\n\x13ListDenialsResponse\x125\n\x07denials\x18\x01 \x03(\x0b2\x1b.ingenium.control.v1.DenialR\x07denials\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken"\xdd\x01\n\x06Denial\x12\x12\n\x04time\x18\x01 \x01(\x03R\x04time\x12\x16\n\x06symbol\x18\x02 \x01(\tR\x06symbol\x12\x12\n\x04side\x18\x03 \x01(\tR\x04side\x12\x1a\n\x08quantity\x18\x04 \x01(\tR\x08quantity\x12\x1c\n\tcomponent\x18\x05 \x01(\tR\tcomponent\x12\x16\n\x06reason\x18\x06 \x01(\tR\x06reason\x12\x16\n\x06detail\x18\x07 \x01(\tR\x06detail\x12\x19\n\x08order_id\x18\x08 \x01(\tR\x07orderId\x12\x0e\n\x02id\x18\t \x01(\tR\x02id"C\n\x14GetOrderStoryRequest\x12\x10\n\x03app\x18\x01 \x01(\tR\x03app\x12\x19\n\x08order_id\x18\x02 \x01(\tR\x07orderId"w\n\x15GetOrderStoryResponse\x124\n\x05steps\x18\x01 \x03(\x0b2\x1e.ingenium.control.v1.StoryStepR\x05steps\x12\x12\n\x04text\x18\x02 \x01(\tR\x04text\x12\x14\n\x05notes\x18\x03 \x03(\tR\x05notes"\xd3\x01\n\tStoryStep\x12\x12\n\x04time\x18\x01 \x01(\x03R\x04time\x12\x12\n\x04kind\x18\x02 \x01(\tR\x04kind\x12\x12\n\x04text\x18\x03 \x01(\tR\x04text\x12\x16\n\x06stream\x18\x04 \x01(\tR\x06stream\x12\x1a\n\x08sequence\x18\x05 \x01(\x03R\x08sequence\x12\x14\n\x05found\x18\x06 \x01(\tR\x05found\x12,\n\x0fgap_nanoseconds\x18\x07 \x01(\x03H\x00R\x0egapNanoseconds\x88\x01\x01B\x12\n\x10_gap_nanoseconds*_\n\x0cExportFormat\x12\x1d\n\x19EXPORT_FORMAT_UNSPECIFIED\x10\x00\x12\x15\n\x11EXPORT_FORMAT_CSV\x10\x01\x12\x19\n\x15EXPORT_FORMAT_PARQUET\x10\x022\xc8\x03\n\x12TransactionService\x12o\n\x10ListTransactions\x12,.ingenium.control.v1.ListTransactionsRequest\x1a-.ingenium.control.v1.ListTransactionsResponse\x12w\n\x12ExportTransactions\x12..ingenium.control.v1.ExportTransactionsRequest\x1a/.ingenium.control.v1.ExportTransactionsResponse0\x01\x12`\n\x0bListDenials\x12\'.ingenium.control.v1.ListDenialsRequest\x1a(.ingenium.control.v1.ListDenialsResponse\x12f\n\rGetOrderStory\x12).ingenium.control.v1.GetOrderStoryRequest\x1a*.ingenium.control.v1.GetOrderStoryResponseBl\n\x13ingenium.control.v1B\x11TransactionsProtoP\x01Z@github.com/markwinter/ingenium/gen/ingenium/control/v1;controlv1b\x06proto3',
+    b'\n&ingenium/control/v1/transactions.proto\x12\x13ingenium.control.v1"\xd2\x01\n\x11TransactionFilter\x12\x10\n\x03app\x18\x01 \x01(\tR\x03app\x12\x16\n\x06symbol\x18\x02 \x01(\tR\x06symbol\x12\x12\n\x04side\x18\x03 \x01(\tR\x04side\x12\x19\n\x08order_id\x18\x04 \x01(\tR\x07orderId\x12"\n\nsince_time\x18\x05 \x01(\x03H\x00R\tsinceTime\x88\x01\x01\x12"\n\nuntil_time\x18\x06 \x01(\x03H\x01R\tuntilTime\x88\x01\x01B\r\n\x0b_since_timeB\r\n\x0b_until_time"\xa9\x01\n\x17ListTransactionsRequest\x12>\n\x06filter\x18\x01 \x01(\x0b2&.ingenium.control.v1.TransactionFilterR\x06filter\x12\x1b\n\tpage_size\x18\x02 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x03 \x01(\tR\tpageToken\x12\x12\n\x04skip\x18\x04 \x01(\x03R\x04skip"\xb4\x01\n\x18ListTransactionsResponse\x12D\n\x0ctransactions\x18\x01 \x03(\x0b2 .ingenium.control.v1.TransactionR\x0ctransactions\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x14\n\x05total\x18\x03 \x01(\x03R\x05total\x12\x14\n\x05notes\x18\x04 \x03(\tR\x05notes"\xa8\x02\n\x0bTransaction\x12\x12\n\x04time\x18\x01 \x01(\x03R\x04time\x12\x16\n\x06symbol\x18\x02 \x01(\tR\x06symbol\x12\x12\n\x04side\x18\x03 \x01(\tR\x04side\x12\x1a\n\x08quantity\x18\x04 \x01(\tR\x08quantity\x12\x14\n\x05price\x18\x05 \x01(\tR\x05price\x12\x14\n\x05value\x18\x06 \x01(\tR\x05value\x12#\n\ncommission\x18\x07 \x01(\tH\x00R\ncommission\x88\x01\x01\x12\x19\n\x08order_id\x18\x08 \x01(\tR\x07orderId\x12\x0e\n\x02id\x18\t \x01(\tR\x02id\x12\x16\n\x06stream\x18\n \x01(\tR\x06stream\x12\x1a\n\x08sequence\x18\x0b \x01(\x03R\x08sequenceB\r\n\x0b_commission"\x96\x01\n\x19ExportTransactionsRequest\x12>\n\x06filter\x18\x01 \x01(\x0b2&.ingenium.control.v1.TransactionFilterR\x06filter\x129\n\x06format\x18\x02 \x01(\x0e2!.ingenium.control.v1.ExportFormatR\x06format"M\n\x1aExportTransactionsResponse\x12\x12\n\x04data\x18\x01 \x01(\x0cR\x04data\x12\x1b\n\tfile_name\x18\x02 \x01(\tR\x08fileName"\x90\x01\n\x12ListDenialsRequest\x12>\n\x06filter\x18\x01 \x01(\x0b2&.ingenium.control.v1.TransactionFilterR\x06filter\x12\x1b\n\tpage_size\x18\x02 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x03 \x01(\tR\tpageToken"t\n\x13ListDenialsResponse\x125\n\x07denials\x18\x01 \x03(\x0b2\x1b.ingenium.control.v1.DenialR\x07denials\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken"\xdd\x01\n\x06Denial\x12\x12\n\x04time\x18\x01 \x01(\x03R\x04time\x12\x16\n\x06symbol\x18\x02 \x01(\tR\x06symbol\x12\x12\n\x04side\x18\x03 \x01(\tR\x04side\x12\x1a\n\x08quantity\x18\x04 \x01(\tR\x08quantity\x12\x1c\n\tcomponent\x18\x05 \x01(\tR\tcomponent\x12\x16\n\x06reason\x18\x06 \x01(\tR\x06reason\x12\x16\n\x06detail\x18\x07 \x01(\tR\x06detail\x12\x19\n\x08order_id\x18\x08 \x01(\tR\x07orderId\x12\x0e\n\x02id\x18\t \x01(\tR\x02id"C\n\x14GetOrderStoryRequest\x12\x10\n\x03app\x18\x01 \x01(\tR\x03app\x12\x19\n\x08order_id\x18\x02 \x01(\tR\x07orderId"w\n\x15GetOrderStoryResponse\x124\n\x05steps\x18\x01 \x03(\x0b2\x1e.ingenium.control.v1.StoryStepR\x05steps\x12\x12\n\x04text\x18\x02 \x01(\tR\x04text\x12\x14\n\x05notes\x18\x03 \x03(\tR\x05notes"\xa7\x02\n\tStoryStep\x12\x12\n\x04time\x18\x01 \x01(\x03R\x04time\x12\x12\n\x04kind\x18\x02 \x01(\tR\x04kind\x12\x12\n\x04text\x18\x03 \x01(\tR\x04text\x12\x16\n\x06stream\x18\x04 \x01(\tR\x06stream\x12\x1a\n\x08sequence\x18\x05 \x01(\x03R\x08sequence\x12\x14\n\x05found\x18\x06 \x01(\tR\x05found\x12,\n\x0fgap_nanoseconds\x18\x07 \x01(\x03H\x00R\x0egapNanoseconds\x88\x01\x01\x12(\n\rreceived_time\x18\x08 \x01(\x03H\x01R\x0creceivedTime\x88\x01\x01\x12\x16\n\x06source\x18\t \x01(\tR\x06sourceB\x12\n\x10_gap_nanosecondsB\x10\n\x0e_received_time*_\n\x0cExportFormat\x12\x1d\n\x19EXPORT_FORMAT_UNSPECIFIED\x10\x00\x12\x15\n\x11EXPORT_FORMAT_CSV\x10\x01\x12\x19\n\x15EXPORT_FORMAT_PARQUET\x10\x022\xc8\x03\n\x12TransactionService\x12o\n\x10ListTransactions\x12,.ingenium.control.v1.ListTransactionsRequest\x1a-.ingenium.control.v1.ListTransactionsResponse\x12w\n\x12ExportTransactions\x12..ingenium.control.v1.ExportTransactionsRequest\x1a/.ingenium.control.v1.ExportTransactionsResponse0\x01\x12`\n\x0bListDenials\x12\'.ingenium.control.v1.ListDenialsRequest\x1a(.ingenium.control.v1.ListDenialsResponse\x12f\n\rGetOrderStory\x12).ingenium.control.v1.GetOrderStoryRequest\x1a*.ingenium.control.v1.GetOrderStoryResponseBl\n\x13ingenium.control.v1B\x11TransactionsProtoP\x01Z@github.com/markwinter/ingenium/gen/ingenium/control/v1;controlv1b\x06proto3',
     [],
     {
         "TransactionFilter": TransactionFilter,
