@@ -26,6 +26,8 @@ _SERVER_BINARY = "INGENIUM_NATS_SERVER_BINARY"
 _DATA_SUBJECTS = "INGENIUM_DATA_SUBJECTS"
 _CONTENT_TYPE = "INGENIUM_CONTENT_TYPE"
 _PREFIX = "INGENIUM_PREFIX"
+_STREAM_REPLICAS = "INGENIUM_STREAM_REPLICAS"
+_HEALTH_PORT = "INGENIUM_HEALTH_PORT"
 _ALL_OUTPUT = "INGENIUM_ALL_OUTPUT"
 _RUN_LOG = "INGENIUM_RUN_LOG"
 _CRASH_AT = "INGENIUM_CRASH_AT"
@@ -61,6 +63,10 @@ class Settings:
         prefix: ``INGENIUM_PREFIX``, the prefix of all subjects on the server, which keeps apps
             on one server apart; empty for the documented subjects, ``None`` if not set. See
             `ingenium.subjects.space.SubjectSpace`.
+        stream_replicas: ``INGENIUM_STREAM_REPLICAS``, servers of a cluster that keep a copy of each
+            new stream: 1, which is the default, 3 or 5.
+        health_port: ``INGENIUM_HEALTH_PORT``, port on all addresses at which a process says
+            whether it lives and is ready, for the probes of a cluster; none by default.
         all_output: ``INGENIUM_ALL_OUTPUT=1``: every line that programs in other languages print is
             shown, not only the first ones and ten every five seconds.
         run_log: ``INGENIUM_RUN_LOG``, the log of a run in the background, which it keeps small; set
@@ -88,6 +94,8 @@ class Settings:
     data_subjects: tuple[str, ...] = ()
     content_type: str = ""
     prefix: str | None = None
+    stream_replicas: int = 1
+    health_port: int | None = None
     all_output: bool = False
     run_log: Path | None = None
     crash_at: str = ""
@@ -104,7 +112,7 @@ class Settings:
             environment: Variables; those of the process by default.
 
         Raises:
-            ConfigError: A number of seconds is invalid.
+            ConfigError: A number is invalid.
         """
         variables = dict(os.environ if environment is None else environment)
         return cls(
@@ -120,6 +128,8 @@ class Settings:
             data_subjects=_list(variables.get(_DATA_SUBJECTS, "")),
             content_type=variables.get(_CONTENT_TYPE, "").strip(),
             prefix=None if (prefix := variables.get(_PREFIX)) is None else prefix.strip(),
+            stream_replicas=_replicas(variables),
+            health_port=_port(variables),
             all_output=variables.get(_ALL_OUTPUT, "") == "1",
             run_log=_path(variables, _RUN_LOG),
             crash_at=variables.get(_CRASH_AT, "").strip(),
@@ -177,8 +187,9 @@ class Settings:
             _CERTIFICATE: self.certificate_file,
             _KEY: self.key_file,
         }
-        # Components write to a pipe of the run, which is what a service manager watches.
-        of_run = (_RUN_LOG, "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
+        # Components write to a pipe of the run, which is what a service manager watches, and two
+        # processes cannot have one port.
+        of_run = (_RUN_LOG, _HEALTH_PORT, "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
         return {
             **{name: value for name, value in self.environment.items() if name not in of_run},
             **{name: str(path) for name, path in files.items() if path is not None},
@@ -196,6 +207,22 @@ class Settings:
 def _path(variables: Mapping[str, str], name: str) -> Path | None:
     text = variables.get(name, "").strip()
     return Path(text) if text else None
+
+
+def _replicas(variables: Mapping[str, str]) -> int:
+    text = variables.get(_STREAM_REPLICAS, "").strip() or "1"
+    if text not in {"1", "3", "5"}:
+        raise ConfigError(f"{_STREAM_REPLICAS} is {text!r}: use 1, 3 or 5")
+    return int(text)
+
+
+def _port(variables: Mapping[str, str]) -> int | None:
+    text = variables.get(_HEALTH_PORT, "").strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65_536):
+        raise ConfigError(f"{_HEALTH_PORT} is {text!r}: use a port, such as 8080")
+    return int(text)
 
 
 def _seconds_or_none(variables: Mapping[str, str], name: str) -> float | None:

@@ -128,16 +128,19 @@ def dashboard(
             soft_wrap=True,
             style="bold red",
         )
-    asyncio.run(_serve(plane, stop_with_input=settings.stop_with_input))
+    asyncio.run(_serve(plane, settings))
 
 
-async def _serve(plane: ControlPlane, *, stop_with_input: bool) -> None:
+async def _serve(plane: ControlPlane, settings: Settings) -> None:
+    from ingenium.deploy.health_endpoint import serve_health
     from ingenium.deploy.local.signals import stop_signals, stop_when_input_ends
 
     with stop_signals() as stop:
-        tasks = [asyncio.create_task(stop_when_input_ends(stop))] if stop_with_input else []
+        ends = settings.stop_with_input
+        tasks = [asyncio.create_task(stop_when_input_ends(stop))] if ends else []
         try:
-            await plane.serve(stop)
+            async with serve_health(settings.health_port, lambda: ""):
+                await plane.serve(stop)
         finally:
             for task in tasks:
                 task.cancel()

@@ -20,6 +20,7 @@ from ingenium.cli.backtest_output import print_error
 from ingenium.cli.components import COMMANDS, components
 from ingenium.cli.dashboard import dashboard
 from ingenium.cli.deadletters import deadletters
+from ingenium.cli.deploy import DEPLOY_COMMANDS
 from ingenium.cli.deploy_systemd import systemd
 from ingenium.cli.doctor import doctor
 from ingenium.cli.export import export
@@ -105,13 +106,13 @@ application.add_typer(to_component)
 
 to_deploy = typer.Typer(
     name="deploy",
-    help="Render an app for what starts it: systemd.",
+    help="Render an app for what starts it: Kubernetes, compose, systemd; and build its image.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-for one in (systemd,):
+for name, one in {**DEPLOY_COMMANDS, "systemd": systemd}.items():
     text = help_of(one)
-    to_deploy.command(help=text, short_help=text.partition("\n")[0])(one)
+    to_deploy.command(name, help=text, short_help=text.partition("\n")[0])(one)
 application.add_typer(to_deploy)
 
 

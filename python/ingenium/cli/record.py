@@ -155,26 +155,35 @@ async def _record(
     console: Console,
     metrics: ProcessMetrics | None,
 ) -> None:
+    from ingenium.deploy.health_endpoint import serve_health
     from ingenium.deploy.local.signals import stop_signals
     from ingenium.recorder.live_recording import record_app
+
+    is_ready = False
 
     def show(text: str) -> None:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
+    def ready(text: str) -> None:
+        nonlocal is_ready
+        is_ready = True
+        show(text)
+
     asked = asyncio.Event()
     with stop_signals() as stop:
         stop.on_ask(asked.set)
-        counts = await record_app(
-            app,
-            settings,
-            database,
-            asked,
-            once=once,
-            policy=policy,
-            on_notice=show,
-            on_ready=show,
-            metrics=metrics,
-        )
+        async with serve_health(settings.health_port, lambda: "" if is_ready else "starting"):
+            counts = await record_app(
+                app,
+                settings,
+                database,
+                asked,
+                once=once,
+                policy=policy,
+                on_notice=show,
+                on_ready=ready,
+                metrics=metrics,
+            )
     gaps = f", {counts.gaps:,} gaps" if counts.gaps else ""
     deleted = f", deleted {counts.deleted:,} old ones" if counts.deleted else ""
     show(f"recorded {counts.events:,} events{gaps}{deleted}")

@@ -39,6 +39,7 @@ async def _work(processes: int, settings: Settings, *, as_json: bool) -> None:
     from ingenium.backtest.sweep.remote import work
     from ingenium.bus.nats.credentials import options_for
     from ingenium.bus.nats.work_queue import WorkQueue
+    from ingenium.deploy.health_endpoint import serve_health
     from ingenium.deploy.local.signals import stop_signals
     from ingenium.nats_server import running_servers
 
@@ -70,9 +71,15 @@ async def _work(processes: int, settings: Settings, *, as_json: bool) -> None:
             messages.print(escaped(text), highlight=False)
 
     with stop_signals() as stop:
-        async with WorkQueue.connect(
-            settings.nats_server, name="ingenium worker", options=options
-        ) as queue:
+        async with (
+            WorkQueue.connect(
+                settings.nats_server, name="ingenium worker", options=options
+            ) as queue,
+            serve_health(
+                settings.health_port,
+                lambda: "" if queue.is_connected else f"no connection to {queue.url}",
+            ),
+        ):
             messages.print(f"working for {queue.url} with {processes} processes", highlight=False)
             working = asyncio.create_task(
                 work(

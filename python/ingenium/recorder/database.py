@@ -27,6 +27,7 @@ __all__ = ["Database", "failures"]
 _BUSY_SECONDS = 30
 _CONNECT_SECONDS = 10
 _IMMEDIATE = "ingenium_immediate"
+_PASSWORD_FILE = "password_file"  # noqa: S105 - a name
 _POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
 
 
@@ -34,7 +35,9 @@ class Database:
     """A database of recorded events.
 
     Args:
-        url: ``sqlite:///path``, ``postgresql://user@host/name``, or the path of a SQLite file.
+        url: ``sqlite:///path``, ``postgresql://user@host/name``, or the path of a SQLite file. With
+            ``?password_file=/path`` the password is the first line of that file, so that it stands
+            in no command.
         is_kept: Whether a connection to PostgreSQL is kept for the next query; the engine must then
             be disposed of.
 
@@ -168,13 +171,26 @@ def _parse(url: str) -> URL:
     except ArgumentError:
         raise ConfigError("the URL of the database cannot be read: see docs/recorder.md") from None
     if found.drivername in _POSTGRESQL:
-        return found.set(drivername="postgresql+psycopg")
+        return _with_password(found.set(drivername="postgresql+psycopg"))
     if found.drivername != "sqlite" or not found.database:
         raise ConfigError(
             f"a database {found.drivername}://... is not known: use sqlite:///path or "
             "postgresql://user@host/name"
         )
     return found
+
+
+def _with_password(url: URL) -> URL:
+    path = url.query.get(_PASSWORD_FILE)
+    if path is None:
+        return url
+    if not isinstance(path, str):
+        raise ConfigError(f"the URL of the database names {_PASSWORD_FILE} twice: name it once")
+    try:
+        [password] = Path(path).read_text("utf-8").splitlines()[:1] or [""]
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"the password of the database cannot be read: {error}") from error
+    return url.difference_update_query([_PASSWORD_FILE]).set(password=password)
 
 
 def _configuration() -> alembic.config.Config:

@@ -65,6 +65,8 @@ class NatsBus(ReportingBus):
         self._options = options
         self.space = options.space
         """Subject space on the server."""
+        self.stream_replicas = options.stream_replicas
+        """Servers that keep a copy of each stream that this connection creates."""
         self._subscriptions: dict[int, QueuedSubscription] = {}
         self._ids: dict[QueuedSubscription, int] = {}
         self._refused_subjects: dict[str, str] | None = None

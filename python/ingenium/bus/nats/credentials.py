@@ -57,6 +57,8 @@ def options_for(
         options = replace(options, content_type=content_type_named(own.content_type))
     if own.prefix and not options.space.prefix:
         options = replace(options, space=SubjectSpace(own.prefix))
+    if own.stream_replicas > options.stream_replicas:
+        options = replace(options, stream_replicas=own.stream_replicas)
     if role in ROLES:
         options = replace(options, inbox_prefix=inbox_of(role, component))
     return options

@@ -104,7 +104,11 @@ async def open_lease(
         return None
     js = bus.client.jetstream(timeout=CALL_SECONDS)
     config = KeyValueConfig(
-        bucket=LEASE_BUCKET, description=_DESCRIPTION, ttl=ttl_seconds, history=1
+        bucket=LEASE_BUCKET,
+        description=_DESCRIPTION,
+        ttl=ttl_seconds,
+        history=1,
+        replicas=bus.stream_replicas,
     )
     try:
         bucket = await _call(bus, "make a bucket of leases", lambda: js.create_key_value(config))

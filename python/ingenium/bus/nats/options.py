@@ -45,6 +45,8 @@ class NatsOptions:
         content_type: Encoding of published events; JSON by default. Received messages are decoded
             as they state.
         space: Subject space; by default the documented subjects.
+        stream_replicas: Number of servers of a cluster that keep a copy of each stream that this
+            connection creates: 1, 3 or 5.
     """
 
     user: str = ""
@@ -62,3 +64,4 @@ class NatsOptions:
     ping_interval_seconds: float = 5.0
     content_type: ContentType | None = None
     space: SubjectSpace = DOCUMENTED
+    stream_replicas: int = 1

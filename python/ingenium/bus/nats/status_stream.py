@@ -63,7 +63,7 @@ async def keep_statuses(bus: NatsBus) -> None:
         max_bytes=_MAX_BYTES,
         max_age=_WEEK_SECONDS,
         max_msg_size=_MAX_MESSAGE_BYTES,
-        num_replicas=1,
+        num_replicas=bus.stream_replicas,
         allow_direct=True,
         # No acknowledgements, as for market data: publishers choose the reply subject, and may be
         # of an untrusted account.

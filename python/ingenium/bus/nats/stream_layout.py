@@ -291,7 +291,7 @@ async def _make(bus: NatsBus, js: Any, layout: StreamLayout, labels: Labels) -> 
         max_age=layout.max_age_seconds,
         max_msg_size=layout.max_message_bytes,
         duplicate_window=layout.duplicate_window_seconds,
-        num_replicas=1,
+        num_replicas=bus.stream_replicas,
         deny_delete=layout.is_final,
         deny_purge=layout.is_final,
         allow_direct=True,

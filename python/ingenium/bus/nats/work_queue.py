@@ -99,8 +99,9 @@ class Job:
 class WorkQueue:
     """Jobs and results on JetStream; created by `connect`."""
 
-    def __init__(self, client: SafeClient, url: str) -> None:
+    def __init__(self, client: SafeClient, url: str, replicas: int = 1) -> None:
         self._client = client
+        self._replicas = replicas
         self._stream: JetStreamContext = client.jetstream(timeout=_CALL_SECONDS)
         self.url = url
         """Address of the server, without credentials."""
@@ -125,6 +126,7 @@ class WorkQueue:
         """
         address = parse_address(url)
         client = SafeClient()
+        options = options or NatsOptions()
 
         async def nothing() -> None:
             """Required by nats-py, which reconnects by itself."""
@@ -133,12 +135,12 @@ class WorkQueue:
             client,
             address,
             name,
-            options or NatsOptions(),
+            options,
             on_disconnected=nothing,
             on_reconnected=nothing,
             on_closed=nothing,
         )
-        queue = cls(client, address.text)
+        queue = cls(client, address.text, options.stream_replicas)
         try:
             await queue._make_streams()
             yield queue
@@ -158,6 +160,7 @@ class WorkQueue:
             subjects=[f"{SWEEP_JOB}.*"],
             retention=RetentionPolicy.WORK_QUEUE,
             storage=StorageType.FILE,
+            num_replicas=self._replicas,
             duplicate_window=120,
         )
         results = StreamConfig(
@@ -166,6 +169,7 @@ class WorkQueue:
             metadata=NO_LABELS.metadata("results"),
             subjects=[f"{SWEEP_RESULT}.*"],
             storage=StorageType.FILE,
+            num_replicas=self._replicas,
             max_age=_WEEK_SECONDS,
         )
         consumer = ConsumerConfig(

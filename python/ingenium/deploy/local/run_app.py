@@ -20,6 +20,7 @@ from ingenium.components.app import CONDUCTOR
 from ingenium.components.component import role_of
 from ingenium.components.handle_of import risk_of
 from ingenium.config import Settings
+from ingenium.deploy.health_endpoint import serve_health
 from ingenium.deploy.local.access import served
 from ingenium.deploy.local.account_check import check_accounts
 from ingenium.deploy.local.app_history import check_history
@@ -307,9 +308,22 @@ async def run_component(
                 is_alone = risk_of(component) is not None and not settings.stop_with_input
                 if is_alone and (text := await start_notice(bus, app, settings)):
                     _log.warning("%s", text)
-            await play_component(
-                bus, app, component, stop, settings, adopt=adopt, on_ready=on_ready
-            )
+            is_ready = False
+
+            def ready(text: str) -> None:
+                nonlocal is_ready
+                is_ready = True
+                on_ready(text)
+
+            def problem() -> str:
+                if not bus.client.is_up:
+                    return f"no connection to {bus.url}"
+                return "" if is_ready or app.historical else "starting"
+
+            async with serve_health(settings.health_port, problem):
+                await play_component(
+                    bus, app, component, stop, settings, adopt=adopt, on_ready=ready
+                )
             return None
         finally:
             await bus.close()
