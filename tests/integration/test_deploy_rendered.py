@@ -13,6 +13,7 @@ from support.running import until
 
 import ingenium as sdk
 from ingenium.bus import NatsBus
+from ingenium.bus.base import Message
 from ingenium.bus.nats.credentials import options_for
 from ingenium.components import load_app
 from ingenium.config import Settings
@@ -24,14 +25,14 @@ from ingenium.deploy.kube.manifests import manifests
 APP = "examples/live/app.py"
 
 
-async def first_execution(settings: Settings) -> tuple[str, dict[str, int]]:
+async def first_execution(settings: Settings) -> tuple[str | None, dict[str | None, int | None]]:
     """Return the side of the first execution, and the replicas of each stream."""
     options = options_for(settings, "operator")
     bus = await NatsBus.connect(settings.nats_server, options=options)
     try:
         got: asyncio.Future[sdk.ExecutionEvent] = asyncio.get_running_loop().create_future()
 
-        def take(message: object) -> None:
+        def take(message: Message) -> None:
             if not got.done():
                 got.set_result(sdk.decode(sdk.ExecutionEvent, message.payload))
 
