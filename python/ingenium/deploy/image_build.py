@@ -77,7 +77,7 @@ def build_command(
             raise ConfigError(f"{wheel} is no file below the working directory: copy it there")
         source = Path(wheel).as_posix()
     command = [program, "build", "--file", str(file), "--tag", image.partition("@")[0]]
-    command += ["--build-arg", f"INGENIUM={source}"]
+    command += ["--build-arg", f"PACKAGE={source}"]
     if python:
         command += ["--build-arg", f"PYTHON={python}"]
     if program == "podman":

@@ -131,7 +131,7 @@ def test_image_is_told_where_nothing_builds_it(tmp_path: Path) -> None:
     assert done.code == 0
     assert done.out == (
         f"docker build --file {tmp_path}/Dockerfile --tag live:latest --build-arg "
-        f"INGENIUM=ingenium==0.1.0 --build-arg PYTHON=python@sha256:{'8' * 64} .\n"
+        f"PACKAGE=ingenium==0.1.0 --build-arg PYTHON=python@sha256:{'8' * 64} .\n"
     )
     assert "USER 10001:10001" in (tmp_path / "Dockerfile").read_text()
     ignored = (tmp_path / "Dockerfile.dockerignore").read_text().splitlines()

@@ -14,6 +14,7 @@ from ingenium.deploy.kube.pod_template import (
     template_of,
 )
 from ingenium.errors import ConfigError
+from ingenium.subjects.server_names import SWEEP_JOBS_NAME
 
 __all__ = ["budget_of", "claim_of", "head_of", "manifests_of"]
 
@@ -157,7 +158,7 @@ def _scaling_of(plan: DeployPlan, work: Workload) -> Object:
                     "metadata": {
                         "natsServerMonitoringEndpoint": monitor,
                         "account": "$G",
-                        "stream": "INGENIUM_SWEEP_JOBS",
+                        "stream": SWEEP_JOBS_NAME,
                         "consumer": "workers",
                         "lagThreshold": str(settings.backlog),
                         "activationLagThreshold": "0",
