@@ -169,7 +169,7 @@ def _listen(host: str, port: int | None) -> socket.socket:
         if port is not None or error.errno != errno.EADDRINUSE:
             listener.close()
             raise ConfigError(
-                f"port {wanted} of {host} cannot be used: {error.strerror}: name another one with "
+                f"port {wanted} cannot be used on {host}: {error.strerror}: name another one with "
                 "--port"
             ) from error
         listener.bind((address[0], 0))
