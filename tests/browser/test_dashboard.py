@@ -158,7 +158,9 @@ def test_filter_is_in_the_url_and_back_takes_it_out(desk: Desk) -> None:
     other = desk.context.new_page()
     other.goto(page.url)
     expect(other.get_by_label("Filter")).to_have_value("sells")
-    expect(other.get_by_test_id("total")).to_contain_text(re.compile(r"^[0-9,]+ fills, latest first"))
+    expect(other.get_by_test_id("total")).to_contain_text(
+        re.compile(r"^[0-9,]+ fills, latest first")
+    )
     other.close()
     page.go_back()
     expect(page.get_by_test_id("reading")).to_contain_text("Fills, of all symbols")
