@@ -212,10 +212,12 @@ class Kubectl:
 
 
 def _reason(text: str) -> str:
-    lines = [
-        line for line in text.strip().splitlines() if line and not line.startswith(("E1", "I1"))
-    ]
-    return "; ".join(lines[-6:]) or "ended without a word"
+    """Return what kubectl says, without its general advice on conflicts."""
+    told, conflict, _ = text.partition("Please review the fields above")
+    lines = [line.strip() for line in told.splitlines() if line.strip()]
+    if conflict:
+        lines.append("--force takes these fields over")
+    return "; ".join(lines[:12]) or "ended without a word"
 
 
 def _pod_state(pod: Mapping[str, Any]) -> PodState:
