@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
+import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,7 +37,11 @@ def chromium() -> Iterator[Browser]:
 def axe_script() -> str:
     """Return the source of axe-core, as `web/package-lock.json` pins it."""
     path = WEB / "node_modules" / "axe-core" / "axe.min.js"
-    if not path.exists():
-        install = [need_program("npm"), "ci", "--silent"]
-        subprocess.run(install, cwd=WEB, check=True, timeout=200)
-    return path.read_text()
+    lock = Path(tempfile.gettempdir()) / f"ingenium-npm-{zlib.crc32(str(WEB).encode())}"
+    with lock.open("w") as held:
+        # Two processes that install into one folder remove each other's files.
+        fcntl.flock(held, fcntl.LOCK_EX)
+        if not path.exists():
+            install = [need_program("npm"), "ci", "--silent"]
+            subprocess.run(install, cwd=WEB, check=True, timeout=100)
+        return path.read_text()

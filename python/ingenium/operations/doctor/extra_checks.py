@@ -28,7 +28,7 @@ EXTRAS: dict[str, tuple[str, str]] = {
     "telemetry": ("opentelemetry.sdk", "traces, and metrics over OTLP"),
     "top": ("textual", "ingenium top"),
     "dashboard": ("connectrpc", "ingenium dashboard"),
-    "deploy": ("yaml", "ingenium deploy"),
+    "deploy": ("cryptography", "ingenium deploy"),
     "codegen": ("betterproto2_compiler", "code for messages of your own"),
 }
 """By name of the extra: a module that it installs, and what needs it. ``server`` has no module."""
