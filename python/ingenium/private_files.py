@@ -66,6 +66,23 @@ def open_private(path: Path, flags: int) -> int:
     return descriptor
 
 
+def replace_private(path: Path, content: bytes) -> None:
+    """Write a file that only its owner may read; readers see the old content or the new.
+
+    Args:
+        path: The file; its folder is created if missing.
+        content: What to write.
+
+    Raises:
+        OSError: It cannot be written, and the old file is as it was.
+    """
+    make_folder(path.parent)
+    part = path.with_name(f"{path.name}.part")
+    with os.fdopen(open_private(part, os.O_WRONLY | os.O_TRUNC), "wb") as file:
+        file.write(content)
+    part.replace(path)
+
+
 def open_readable(path: Path) -> int:
     """Create or truncate a file that others may read but not write.
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ingenium.private_files import make_folder, open_private
+from ingenium.private_files import replace_private
 
 __all__ = ["access_file", "written_access"]
 
@@ -25,12 +25,7 @@ def written_access(path: Path, content: Mapping[str, object]) -> Iterator[None]:
     Raises:
         OSError: It cannot be written.
     """
-    make_folder(path.parent)
-    descriptor = open_private(path, os.O_WRONLY | os.O_TRUNC)
-    try:
-        os.write(descriptor, json.dumps({**content, "process": os.getpid()}).encode())
-    finally:
-        os.close(descriptor)
+    replace_private(path, json.dumps({**content, "process": os.getpid()}).encode())
     try:
         yield
     finally:

@@ -26,6 +26,7 @@ from ingenium.backtest.sweep.sweep import Sweep, SweepRun, luck
 from ingenium.components import load_app, load_factory
 from ingenium.control.walk_forward_job import finite_figures, run_walk_forward
 from ingenium.errors import IngeniumError
+from ingenium.private_files import replace_private
 
 __all__ = ["main"]
 
@@ -66,9 +67,7 @@ def main() -> int:
     except Exception as error:  # noqa: BLE001 - the user's code may raise anything
         say({"error": f"{type(error).__name__}: {error}"})
         return 1
-    part = folder / "result.json.part"
-    part.write_text(json.dumps(result), encoding="utf-8")
-    part.replace(folder / "result.json")
+    replace_private(folder / "result.json", json.dumps(result).encode())
     return 0
 
 
@@ -156,9 +155,7 @@ def _write_cells(folder: Path, runs: list[SweepRun]) -> None:
         }
         for each in runs
     ]
-    part = folder / "cells.json.part"
-    part.write_text(json.dumps(rows), encoding="utf-8")
-    part.replace(folder / "cells.json")
+    replace_private(folder / "cells.json", json.dumps(rows).encode())
 
 
 def _parity(job: Mapping[str, Any], _folder: Path, _say: Say) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -12,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from secrets import token_urlsafe
 
-from ingenium.private_files import make_folder, open_private
+from ingenium.private_files import replace_private
 
 __all__ = ["BrowserSession", "SessionStore"]
 
@@ -104,17 +103,12 @@ class SessionStore:
         if self._path is None:
             return
         rows = {key: asdict(each) for key, each in self._sessions.items()}
-        part = self._path.with_suffix(".part")
         try:
-            make_folder(self._path.parent)
-            descriptor = open_private(part, os.O_WRONLY | os.O_TRUNC)
-            try:
-                os.write(descriptor, json.dumps(rows).encode())
-            finally:
-                os.close(descriptor)
-            part.replace(self._path)
+            replace_private(self._path, json.dumps(rows).encode())
         except OSError as error:
-            _log.warning("%s cannot be written, and sessions end with the server: %s", part, error)
+            _log.warning(
+                "%s cannot be written, and sessions end with the server: %s", self._path, error
+            )
 
     def _load(self) -> dict[str, BrowserSession]:
         if self._path is None:

@@ -14,6 +14,7 @@ from ingenium.backtest.sweep.pool import Pool
 from ingenium.backtest.sweep.sweep import Sweep, SweepRun
 from ingenium.backtest.sweep.walk_forward import Fold, WalkForward, make_windows, walk_forward
 from ingenium.errors import BacktestError
+from ingenium.private_files import replace_private
 from ingenium.recorder.instants import nanoseconds
 
 __all__ = ["finite_figures", "run_walk_forward"]
@@ -100,6 +101,4 @@ def _write(folder: Path, walk: WalkForward) -> None:
         "total_return": walk.total_return if walk.judged else None,
         "efficiency": walk.efficiency if walk.judged else None,
     }
-    part = folder / "folds.json.part"
-    part.write_text(json.dumps(found), encoding="utf-8")
-    part.replace(folder / "folds.json")
+    replace_private(folder / "folds.json", json.dumps(found).encode())

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
 from ingenium.deploy.local.run_lock import run_of
-from ingenium.private_files import make_folder, open_private
+from ingenium.private_files import replace_private
 
 __all__ = ["LocalProcess", "LocalRun", "RunFile", "local_run"]
 
@@ -81,14 +81,8 @@ class RunFile:
 
     def write(self) -> None:
         """Replace the file."""
-        new = self._directory / f"{_FILE}.new"
-        try:
-            make_folder(self._directory)
-            with os.fdopen(open_private(new, os.O_WRONLY | os.O_TRUNC), "wb") as file:
-                file.write(msgspec.json.encode(self.run))
-            new.replace(self._directory / _FILE)
-        except OSError:
-            pass
+        with suppress(OSError):
+            replace_private(self._directory / _FILE, msgspec.json.encode(self.run))
 
 
 def local_run(directory: Path) -> tuple[LocalRun | None, bool]:
