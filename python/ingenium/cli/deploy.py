@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as jsonlib
 import shlex
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -80,6 +80,7 @@ def kube(
 
     The manifests are functions of app and settings: nothing in them is random, dated or secret.
     """
+    from ingenium.deploy.kube.kubectl import patched
     from ingenium.deploy.kube.manifests import (
         header,
         kustomize_files,
@@ -116,7 +117,7 @@ def kube(
         return
     text = manifest_text(objects, head)
     if patches:
-        text = _patched(kustomize_files(objects, head, patches))
+        text = patched(kustomize_files(objects, head, patches))
     if not apply and not diff:
         typer.echo(text, nl=False)
         return
@@ -124,7 +125,7 @@ def kube(
     if diff:
         typer.echo(cluster.diff(text) or "nothing would change")
         return
-    _check_secrets(cluster, plan)
+    _check_secrets(cluster, plan, objects)
     for line in cluster.apply(text, force=force):
         typer.echo(line)
     if wait_seconds:
@@ -391,54 +392,18 @@ def _write(folder: Path, files: dict[str, str]) -> None:
     typer.echo(f"{len(files)} files are in {printable(str(folder))}: kubectl apply -k applies them")
 
 
-def _patched(files: dict[str, str]) -> str:
-    """Return the manifests with the patches of the settings, by Kustomize."""
-    import shutil
-    import tempfile
-
-    if shutil.which("kubectl") is None:
-        raise ConfigError(
-            "the settings name patches, which Kustomize applies, and kubectl is not on PATH: use "
-            "--output, which leaves them to who has it"
-        )
-    with tempfile.TemporaryDirectory() as folder:
-        for name, text in files.items():
-            (Path(folder) / name).write_text(text, "utf-8")
-        done = subprocess.run(
-            ["kubectl", "kustomize", folder], capture_output=True, text=True, check=False
-        )
-    if done.returncode:
-        raise ConfigError(f"the patches cannot be applied: {done.stderr.strip()}")
-    return done.stdout
-
-
-def _check_secrets(cluster: Kubectl, plan: DeployPlan) -> None:
+def _check_secrets(
+    cluster: Kubectl, plan: DeployPlan, objects: Sequence[Mapping[str, Any]]
+) -> None:
     """Refuse to start pods that would wait for their secrets."""
-    needed = _needed_secrets(plan)
+    from ingenium.deploy.kube.manifests import needed_secrets
+
+    needed = needed_secrets(objects)
     if missing := sorted(needed - set(cluster.names("secrets", plan.app))):
         raise DeployError(
             f"namespace {plan.namespace!r} has no Secret {', '.join(missing)}: create the "
             f"namespace, and run ingenium deploy secrets {plan.target} --apply first"
         )
-
-
-def _needed_secrets(plan: DeployPlan) -> set[str]:
-    from ingenium.deploy.kube.manifests import manifests
-
-    found: set[str] = set()
-
-    def walk(value: Any) -> None:
-        if isinstance(value, dict):
-            if (secret := value.get("secret")) and isinstance(secret, dict) and "name" in secret:
-                found.add(secret["name"])
-            for each in value.values():
-                walk(each)
-        elif isinstance(value, list):
-            for each in value:
-                walk(each)
-
-    walk(manifests(plan))
-    return found
 
 
 def _cluster(namespace: str, context: str) -> Kubectl:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ingenium.deploy.kube.pod_template import APP_LABEL
-from ingenium.errors import DeployError, MissingDependencyError
+from ingenium.errors import ConfigError, DeployError, MissingDependencyError
 
-__all__ = ["FIELD_MANAGER", "Kubectl", "PodState"]
+__all__ = ["FIELD_MANAGER", "Kubectl", "PodState", "patched"]
 
 FIELD_MANAGER = "ingenium"
 """Owner of the fields that are applied."""
 
+_PROGRAM = "kubectl"
 _SECONDS = 120
 _ALL = (
     "statefulsets,deployments,jobs,cronjobs,services,configmaps,networkpolicies,"
@@ -58,7 +61,7 @@ class Kubectl:
         MissingDependencyError: kubectl is not on PATH.
     """
 
-    def __init__(self, namespace: str, context: str = "", program: str = "kubectl") -> None:
+    def __init__(self, namespace: str, context: str = "", program: str = _PROGRAM) -> None:
         if shutil.which(program) is None:
             raise MissingDependencyError(
                 f"{program} is not on PATH: install it, or give the manifests to what applies them"
@@ -209,6 +212,31 @@ class Kubectl:
         if done.returncode not in allowed or (done.returncode and done.stderr):
             raise DeployError(f"kubectl: {_reason(done.stderr or done.stdout)}")
         return done
+
+
+def patched(files: Mapping[str, str]) -> str:
+    """Return the manifests of a Kustomize folder with its patches applied.
+
+    Args:
+        files: The files of the folder, by name.
+
+    Raises:
+        ConfigError: kubectl is not on PATH, or the patches do not fit.
+    """
+    if shutil.which(_PROGRAM) is None:
+        raise ConfigError(
+            "the settings name patches, which Kustomize applies, and kubectl is not on PATH: use "
+            "--output, which leaves them to who has it"
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in files.items():
+            (Path(folder) / name).write_text(text, "utf-8")
+        done = subprocess.run(
+            [_PROGRAM, "kustomize", folder], capture_output=True, text=True, check=False
+        )
+    if done.returncode:
+        raise ConfigError(f"the patches cannot be applied: {done.stderr.strip()}")
+    return done.stdout
 
 
 def _reason(text: str) -> str:

@@ -17,7 +17,14 @@ from ingenium.deploy.kube.workload_manifests import manifests_of
 from ingenium.deploy.yaml_text import yaml_text
 from ingenium.errors import ConfigError
 
-__all__ = ["header", "kustomize_files", "manifest_text", "manifests", "read_patches"]
+__all__ = [
+    "header",
+    "kustomize_files",
+    "manifest_text",
+    "manifests",
+    "needed_secrets",
+    "read_patches",
+]
 
 Object = dict[str, Any]
 
@@ -105,6 +112,17 @@ def kustomize_files(
         listed["patches"] = [{"path": f"patch-{name}"} for name in patches]
         files |= {f"patch-{name}": text for name, text in patches.items()}
     return files | {"kustomization.yaml": head + yaml_text(listed)}
+
+
+def needed_secrets(objects: object) -> set[str]:
+    """Return the names of the secrets that objects mount."""
+    if isinstance(objects, Mapping):
+        secret = objects.get("secret")
+        own = {secret["name"]} if isinstance(secret, Mapping) and "name" in secret else set()
+        return own.union(*map(needed_secrets, objects.values()))
+    if isinstance(objects, Sequence) and not isinstance(objects, str):
+        return set().union(*map(needed_secrets, objects))
+    return set()
 
 
 def read_patches(names: Sequence[str], folder: Path) -> dict[str, str]:
