@@ -16,6 +16,7 @@ from ingenium._version import __version__
 from ingenium.brokers import PaperExecutor
 from ingenium.components import App, DataNote, External, Ingestor, collect_notes
 from ingenium.components.component import role_of
+from ingenium.components.external import command_files
 
 __all__ = [
     "DataFile",
@@ -158,9 +159,7 @@ def _programs(app: App) -> tuple[DataFile, ...]:
     paths: set[Path] = set()
     for component in app.components:
         if isinstance(component, External):
-            folder = component.directory or Path()
-            parts = [folder / part for part in component.command or ()]
-            paths.update(path.resolve() for path in parts if path.is_file())
+            paths.update(command_files(component))
     return tuple(sorted(map(_data_file, paths), key=lambda file: (file.name, file.sha256)))
 
 

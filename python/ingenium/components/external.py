@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ingenium.components.component import Component
@@ -10,7 +10,7 @@ from ingenium.components.handle import ComponentHandle
 from ingenium.errors import ConfigError
 from ingenium.subjects.names import check_symbol
 
-__all__ = ["External"]
+__all__ = ["External", "command_files"]
 
 _ROLES = ("ingestor", "strategy", "portfolio", "executor")
 
@@ -91,3 +91,12 @@ class External(Component):
 
     def _make_handle(self) -> ComponentHandle:
         return ComponentHandle(self.name, self.role)
+
+
+def command_files(component: External) -> Iterator[Path]:
+    """Yield the files that a component's command names, such as its program."""
+    folder = component.directory or Path()
+    for part in component.command or ():
+        path = folder / part
+        if path.is_file():
+            yield path.resolve()

@@ -11,6 +11,7 @@ import msgspec
 
 from ingenium.components import App, External, load_app
 from ingenium.components.component import role_of
+from ingenium.components.external import command_files
 from ingenium.deploy.local.code_fingerprint import CodeWalk, is_user_code, user_modules
 from ingenium.errors import ConfigError, IngeniumError
 
@@ -108,11 +109,7 @@ def _describe(app: App) -> AppDescription:
 
 def _files_of(component: External) -> Iterator[Path]:
     """Yield the files that a command names, and those in its directory."""
-    directory = component.directory or Path()
-    for argument in component.command or ():
-        file = directory / argument
-        if file.is_file():
-            yield file.resolve()
+    yield from command_files(component)
     if component.directory is None:
         return
     count = 0

@@ -6,7 +6,6 @@ import dis
 import hashlib
 import importlib.util
 import sys
-import sysconfig
 from collections.abc import Iterable, Iterator
 from datetime import date, time, timedelta, tzinfo
 from decimal import Decimal
@@ -15,6 +14,8 @@ from fractions import Fraction
 from functools import partial
 from pathlib import Path, PurePath
 from types import CodeType, FunctionType, MethodType, ModuleType
+
+from ingenium.user_frames import is_own
 
 __all__ = ["CodeWalk", "is_user_code", "user_modules"]
 
@@ -25,18 +26,14 @@ _OF_CLASSES = frozenset(
 )
 # What a run adds to a component; it holds no parameter.
 _OF_RUNS = "_handle"
-_FOLDERS = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-_LIBRARIES = (Path(__file__).parents[2], *(Path(path).resolve() for path in _FOLDERS if path))
 
 
 def is_user_code(file: str | None) -> bool:
     """Return whether a source file is the user's, not that of a library or of this package."""
-    if not file or not file.endswith(".py"):
+    # Another environment's libraries, such as those in the user's home, count as such too.
+    if file is None or not file.endswith(".py") or "site-packages" in Path(file).parts:
         return False
-    path = Path(file).resolve()
-    return "site-packages" not in path.parts and not any(
-        path.is_relative_to(folder) for folder in _LIBRARIES
-    )
+    return is_own(file)
 
 
 def user_modules() -> Iterator[Path]:
