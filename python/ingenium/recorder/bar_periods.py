@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from ingenium.recorder.record_table import RecordTable
-from ingenium.recorder.recorded_bars import bar_table
-from ingenium.recorder.schema import BARS, streams_of
+from ingenium.recorder.recorded_bars import bar_table, of_bars
+from ingenium.recorder.schema import BARS
 from ingenium.trading.money import EXACT
 
 __all__ = ["PERIODS", "period_table"]
@@ -91,11 +91,7 @@ def _begin(
     """Return the start of the first of the latest bars, so that earlier ones are not read."""
     app, symbol = place
     start = (BARS.c.time // length * length).label("start")
-    query = select(start).where(BARS.c.stream.in_(streams_of(app)), BARS.c.symbol == symbol)
-    if since is not None:
-        query = query.where(BARS.c.time >= since)
-    if until is not None:
-        query = query.where(BARS.c.time < until)
+    query = of_bars(select(start), app, symbol, since, until)
     latest = query.group_by(start).order_by(start.desc()).limit(limit).subquery()
     first: int | None = connection.execute(select(func.min(latest.c.start))).scalar_one()
     if since is None or first is None:

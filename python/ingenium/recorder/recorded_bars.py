@@ -17,7 +17,7 @@ from ingenium.recorder.schema import (
     streams_of,
 )
 
-__all__ = ["bar_table", "gap_table", "mark_table", "symbol_table"]
+__all__ = ["bar_table", "gap_table", "mark_table", "of_bars", "symbol_table"]
 
 _BAR = ("time", "open", "high", "low", "close", "volume", "sequence", "received")
 
@@ -51,15 +51,19 @@ def bar_table(
         until: Time after the last one; ``None`` for the end.
         limit: Most bars.
     """
-    query = select(*(BARS.c[name] for name in _BAR)).where(
-        BARS.c.stream.in_(streams_of(app)), BARS.c.symbol == symbol
-    )
-    if since is not None:
-        query = query.where(BARS.c.time >= since)
-    if until is not None:
-        query = query.where(BARS.c.time < until)
+    query = of_bars(select(*(BARS.c[name] for name in _BAR)), app, symbol, since, until)
     query = query.order_by(BARS.c.time.desc(), BARS.c.sequence.desc()).limit(limit)
     return RecordTable(_BAR, list(reversed(connection.execute(query).all())), ("time",))
+
+
+def of_bars(
+    query: Select[Any], app: str, symbol: str, since: int | None, until: int | None
+) -> Select[Any]:
+    """Return a query for the bars of a symbol between two times; arguments as of `bar_table`."""
+    query = query.where(BARS.c.stream.in_(streams_of(app)), BARS.c.symbol == symbol)
+    if since is not None:
+        query = query.where(BARS.c.time >= since)
+    return query if until is None else query.where(BARS.c.time < until)
 
 
 def mark_table(
