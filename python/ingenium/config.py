@@ -175,6 +175,14 @@ class Settings:
             key_file=_of_role(self.key_file, role, component),
         )
 
+    def for_background(self, log: Path) -> dict[str, str]:
+        """Return the environment of a run in the background.
+
+        Args:
+            log: File that its output is appended to.
+        """
+        return {**self.environment, _RUN_LOG: str(log), "PYTHONUNBUFFERED": "1"}
+
     def for_child(self, *, app: str, component: str) -> dict[str, str]:
         """Return the environment of a program that runs a component.
 

@@ -64,7 +64,7 @@ def start_in_background(
             stdout=output,
             stderr=output,
             start_new_session=True,
-            env={**settings.environment, "INGENIUM_RUN_LOG": str(path), "PYTHONUNBUFFERED": "1"},
+            env=settings.for_background(path),
         )
     try:
         with path.open("rb") as file:
