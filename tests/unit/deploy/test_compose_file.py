@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from support.go_programs import build_go
 from support.rendered import DESK, DESK_SETTINGS, FOLDER, LIVE, ROOT, plan
 from support.running import ingenium
-from support.tools import need_program
 
 from ingenium.cli.deploy import DEPLOY_COMMANDS
 from ingenium.deploy.compose_file import compose_file
@@ -19,16 +19,9 @@ from ingenium.deploy.deploy_settings import read_settings
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build the program with the library of docker compose."""
-    go = need_program("go")
     program = tmp_path_factory.mktemp("compose") / "compose"
-    done = subprocess.run(
-        [go, "build", "-trimpath", "-o", program, "."],
-        cwd=ROOT / "tests/compose",
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    error = build_go("tests/compose", program, seconds=600)
+    assert not error, error
     return program
 
 

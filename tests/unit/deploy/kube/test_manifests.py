@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from support.go_programs import build_go
 from support.rendered import DESK, DESK_SETTINGS, FOLDER, LIVE, RENDERED, ROOT, plan
 from support.tools import need_program
 
@@ -36,16 +37,9 @@ def test_no_text_holds_what_changes_from_day_to_day() -> None:
 @pytest.fixture(scope="module")
 def api_server(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build the program with the API server's own checks: two minutes once, then seconds."""
-    go = need_program("go")
     program = tmp_path_factory.mktemp("kube") / "kube"
-    done = subprocess.run(
-        [go, "build", "-trimpath", "-o", program, "."],
-        cwd=ROOT / "tests/kube",
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    error = build_go("tests/kube", program, seconds=900)
+    assert not error, error
     return program
 
 
